@@ -1,0 +1,354 @@
+"""A line of letters is a layer: its meaning, fast form, gradient, cost and picture."""
+
+import functools
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import torch
+from einops import einsum, rearrange, reduce
+from torch import Tensor
+
+ELLIPSIS = "..."
+
+LETTERS = {
+    "b": ("batch", "#d4d4d4"),
+    "i": ("input features or channels", "#8ecbff"),
+    "j": ("features of a second input", "#b9c6ff"),
+    "o": ("output features or channels", "#ffb870"),
+    "m": ("features between two layers", "#cfe88a"),
+    "c": ("channels that stay as they are", "#ffe08a"),
+    "g": ("groups", "#e3bdf5"),
+    "h": ("height", "#93e2b0"),
+    "w": ("width", "#6fdccb"),
+    "d": ("depth", "#a8dadc"),
+    "y": ("height of the output", "#ffaaa5"),
+    "x": ("width of the output", "#ffc6b3"),
+    "k": ("kernel positions, merged", "#f7a8d4"),
+    "kh": ("height of the kernel", "#f7a8d4"),
+    "kw": ("width of the kernel", "#fbc8e4"),
+    "n": ("positions in a sequence (tokens)", "#8fe3dd"),
+    "t": ("time", "#c9e4a5"),
+    "head": ("attention heads", "#e3bdf5"),
+    "q": ("query positions", "#8fe3dd"),
+    "s": ("source positions", "#f2d29b"),
+    "e": ("embedding features", "#b9c6ff"),
+    ELLIPSIS: ("everything else, unchanged", "#ececec"),
+}
+"""The alphabet of the book: what a letter stands for, and its colour."""
+
+_CHIP = (
+    "background:{colour};color:#111;border-radius:.3em;padding:.05em .35em;"
+    "font-weight:{weight};text-decoration:{underline};"
+    "text-decoration-thickness:.14em;text-underline-offset:.18em"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Line:
+    """Names for the axes of some tensors, ``inputs -> output``.
+
+    A letter that stands on the left only is summed. The text form is the line
+    itself; in a notebook each letter is shown in its colour of `LETTERS`, and the
+    summed ones are also bold and underlined.
+
+    Raises:
+        TypeError: the line is no string.
+        ValueError: the line has no arrow, or more than one.
+
+    Source: the notation of einops, https://einops.rocks.
+    """
+
+    line: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.line, str):
+            raise TypeError(f"expected a line of letters, got {self.line!r}")
+        if self.line.count("->") != 1:
+            raise ValueError(
+                f"line {self.line!r}: expected exactly one '->', "
+                f"got {self.line.count('->')}"
+            )
+        spaced = re.sub(r"\s*(,|->)\s*", r" \1 ", self.line).replace(" ,", ",")
+        object.__setattr__(self, "line", " ".join(spaced.split()))
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """The letters that stand on the left only, in their order there."""
+        left, right = (_names(side) for side in self.line.split("->"))
+        return tuple(dict.fromkeys(name for name in left if name not in set(right)))
+
+    def __str__(self) -> str:
+        return self.line
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}("{self.line}")'
+
+    def _repr_html_(self) -> str:
+        parts = re.split(r"(\w+|\.\.\.|->)", self.line)
+        shown = (
+            "→" if part == "->" else chip(part, summed=part in self.summed)
+            for part in parts
+        )
+        return (
+            '<span class="recipe" style="font-family:monospace;line-height:2">'
+            f"{''.join(shown)}</span>"
+        )
+
+
+def _names(side: str) -> list[str]:
+    return re.findall(r"[^\W\d]\w*|\.\.\.", side)
+
+
+def colour(name: str) -> str:
+    """The colour of an axis in lines and pictures, as ``#rrggbb``; grey by default."""
+    return LETTERS[name][1] if name in LETTERS else "#dddddd"
+
+
+def chip(name: str, *, summed: bool = False) -> str:
+    """HTML of one letter in its colour; what is no name of an axis stays text."""
+    if not _names(name):
+        return escape(name)
+    style = _CHIP.format(
+        colour=colour(name),
+        weight="bold" if summed else "normal",
+        underline="underline" if summed else "none",
+    )
+    told = LETTERS[name][0] if name in LETTERS else "an axis"
+    title = escape(f"{name}: {told}{', summed' if summed else ''}")
+    return f'<span class="letter" style="{style}" title="{title}">{name}</span>'
+
+
+class Rearrange(Line):
+    """The first move by itself: axes are split, merged, moved, and nothing is added.
+
+    >>> swap = Rearrange("h w -> w h")
+    >>> swap(torch.zeros(2, 3)).shape
+    torch.Size([3, 2])
+
+    Source: `einops.rearrange`, https://einops.rocks/api/rearrange/.
+    """
+
+    def __call__(self, tensor: Tensor, **sizes: int) -> Tensor:
+        """The tensor with its axes as on the right; `sizes` of axes that are split."""
+        return rearrange(tensor, self.line, **sizes)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a recipe costs, in exact counts.
+
+    Attributes:
+        multiplications: how many products of two numbers the literal form takes.
+        product_bytes: the size of the literal product, before it is summed.
+        read_bytes: the size of all inputs.
+        written_bytes: the size of the output.
+    """
+
+    multiplications: int
+    product_bytes: int
+    read_bytes: int
+    written_bytes: int
+
+
+@dataclass(frozen=True, repr=False)
+class Recipe(Line):
+    """Rearrange, multiply, sum, on one line: ``input, input, ... -> output``.
+
+    Each input lists its axes by name, and so does the output. Axes of one name have
+    one size. All inputs are multiplied, and a letter that is not in the output is
+    summed. ``...`` stands for any number of further axes, the same ones in each input
+    that has it. Names are those of `LETTERS` where the axis has one there.
+
+    >>> linear = Recipe("... i, o i -> ... o")
+    >>> x, weight = torch.ones(4, 3), torch.ones(2, 3)
+    >>> linear(x, weight).shape
+    torch.Size([4, 2])
+    >>> linear.gradient(0)
+    Recipe("... o, o i -> ... i")
+    >>> linear.cost(x, weight).multiplications
+    24
+
+    Raises:
+        TypeError: the line is no string.
+        ValueError: the line is malformed; the message says where.
+
+    Source: `einops.einsum`, https://einops.rocks/api/einsum/; the literal form is
+    "rearrange and sum" of the einops recipes.
+    """
+
+    inputs: tuple[tuple[str, ...], ...] = field(init=False, compare=False)
+    output: tuple[str, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        left, right = self.line.split("->")
+        terms = [tuple(term.split()) for term in (*left.split(","), right)]
+        for term in terms:
+            self._check_term(term)
+        object.__setattr__(self, "inputs", tuple(terms[:-1]))
+        object.__setattr__(self, "output", terms[-1])
+        known = {name for term in self.inputs for name in term}
+        for name in self.output:
+            if name not in known:
+                raise ValueError(
+                    f"recipe '{self}': letter '{name}' of the output is in no input"
+                )
+
+    def _check_term(self, term: tuple[str, ...]) -> None:
+        for name in term:
+            if name != ELLIPSIS and not name.isidentifier():
+                raise ValueError(
+                    f"recipe '{self}': expected letters or '...', got '{name}' "
+                    "(split and merge axes with rearrange, before or after)"
+                )
+            if term.count(name) > 1:
+                raise ValueError(
+                    f"recipe '{self}': letter '{name}' stands twice in "
+                    f"'{' '.join(term)}'; a diagonal is no recipe"
+                )
+
+    def __call__(self, *tensors: Tensor) -> Tensor:
+        """The fast form: one einsum, in which no product is ever stored.
+
+        Raises:
+            TypeError: an input is no tensor.
+            ValueError: the number of inputs, of axes, or two sizes of one letter
+                do not fit; the message names the recipe, the letter and both sizes.
+        """
+        self.sizes(*tensors)
+        result: Tensor = einsum(*tensors, self.line)  # type: ignore[call-overload]
+        return result
+
+    def literal(self, *tensors: Tensor) -> Tensor:
+        """What it means: bring all inputs to one list of axes, multiply, sum.
+
+        The product is stored: `cost` says how many bytes that takes. Raises what a
+        call of the recipe raises.
+        """
+        self.sizes(*tensors)
+        *ordered, summed = self.patterns
+        moved = (rearrange(x, p) for x, p in zip(tensors, ordered, strict=True))
+        return reduce(functools.reduce(torch.mul, moved), summed, "sum")
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The moves of the literal form: a rearrange for each input, then the sum.
+
+        >>> Recipe("b i, o i -> b o").patterns
+        ('b i -> b 1 i', 'o i -> 1 o i', 'b o i -> b o')
+        """
+        # `...` comes first, so that an input without it is broadcast along it.
+        names = dict.fromkeys([*self.output, *self.summed])
+        common = sorted(names, key=lambda name: name != ELLIPSIS)
+        return (
+            *(f"{' '.join(term)} -> {_aligned(term, common)}" for term in self.inputs),
+            f"{' '.join(common)} -> {' '.join(self.output)}",
+        )
+
+    def gradient(self, which: int) -> "Recipe":
+        """The gradient for input `which`, as a recipe.
+
+        It takes the gradient of the output first, then the other inputs in their
+        order. The output and the input have changed places: nothing else happens.
+        (For complex tensors, give it the conjugates of the other inputs.)
+
+        >>> Recipe("b i, o i -> b o").gradient(1)
+        Recipe("b o, b i -> o i")
+
+        Raises:
+            IndexError: there is no such input.
+            ValueError: a letter is in this input only and not in the output: each
+                place along it has the same gradient, and no recipe repeats a value.
+        """
+        if which not in range(len(self.inputs)):
+            raise IndexError(
+                f"recipe '{self}': expected an input from 0 to "
+                f"{len(self.inputs) - 1}, got {which}"
+            )
+        others = (*self.inputs[:which], *self.inputs[which + 1 :])
+        terms = (self.output, *others)
+        for name in self.inputs[which]:
+            if all(name not in term for term in terms):
+                raise ValueError(
+                    f"recipe '{self}': letter '{name}' is in input {which} only and "
+                    "not in the output, so there is no gradient recipe"
+                )
+        left = ", ".join(" ".join(term) for term in terms)
+        return Recipe(f"{left} -> {' '.join(self.inputs[which])}")
+
+    def cost(self, *tensors: Tensor) -> Cost:
+        """Exact counts for these inputs, meta tensors too. Raises what a call raises.
+
+        The fast form multiplies as often with two inputs; with three it depends on
+        the order in which they are taken.
+        """
+        sizes = self.sizes(*tensors)
+        width = functools.reduce(
+            torch.promote_types, (x.dtype for x in tensors)
+        ).itemsize
+        product = math.prod(math.prod(size) for size in sizes.values())
+        return Cost(
+            multiplications=(len(tensors) - 1) * product,
+            product_bytes=product * width,
+            read_bytes=sum(x.numel() * x.element_size() for x in tensors),
+            written_bytes=math.prod(math.prod(sizes[a]) for a in self.output) * width,
+        )
+
+    def sizes(self, *tensors: Tensor) -> dict[str, tuple[int, ...]]:
+        """The sizes of each letter (several for ``...``), checked.
+
+        >>> Recipe("... i, o i -> ... o").sizes(torch.ones(5, 4, 3), torch.ones(2, 3))
+        {'...': (5, 4), 'i': (3,), 'o': (2,)}
+
+        Raises what a call of the recipe raises.
+        """
+        if len(tensors) != len(self.inputs):
+            raise ValueError(
+                f"recipe '{self}': expected {len(self.inputs)} inputs, "
+                f"got {len(tensors)}"
+            )
+        found: dict[str, tuple[int, tuple[int, ...]]] = {}
+        for which, tensor in enumerate(tensors):
+            for name, size in self._axes(which, tensor):
+                first, known = found.setdefault(name, (which, size))
+                # einsum would stretch a size of 1, and hide a wrong shape.
+                if size != known:
+                    raise ValueError(
+                        f"recipe '{self}': letter '{name}' is {_said(known)} in "
+                        f"input {first} and {_said(size)} in input {which}"
+                    )
+        return {name: size for name, (_, size) in found.items()}
+
+    def _axes(
+        self, which: int, tensor: Tensor
+    ) -> Iterator[tuple[str, tuple[int, ...]]]:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"recipe '{self}': expected a tensor as input {which}, got {tensor!r}"
+            )
+        term, shape = self.inputs[which], tuple(tensor.shape)
+        rest = len(shape) - len(term) + 1
+        if rest < 0 or (ELLIPSIS not in term and rest != 1):
+            least = "at least " if ELLIPSIS in term else ""
+            raise ValueError(
+                f"recipe '{self}': input {which} is '{' '.join(term)}', expected "
+                f"{least}{len(term) - (ELLIPSIS in term)} axes, got shape {shape}"
+            )
+        for name in term:
+            taken = rest if name == ELLIPSIS else 1
+            yield name, shape[:taken]
+            shape = shape[taken:]
+
+
+def _aligned(term: tuple[str, ...], common: list[str]) -> str:
+    """`term` on the common list of axes, with 1 for each axis that it lacks."""
+    present = (name for name in common if name in term or name != ELLIPSIS)
+    return " ".join(name if name in term else "1" for name in present)
+
+
+def _said(size: tuple[int, ...]) -> Any:
+    return size[0] if len(size) == 1 else size

@@ -1,0 +1,100 @@
+"""The source that runs, and the operations that ran."""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class Source:
+    """The source of something, as text, and as highlighted Markdown in a notebook."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.text}\n```"
+
+
+def show(obj: Any) -> Source:
+    """The source of a function or class, below the lines of letters that it uses.
+
+    A method is given by its class: ``show(Linear.forward)``. A chapter shows the code
+    of layerlib in this way, so that what is read is what runs.
+
+    Raises:
+        TypeError: the object has no source in Python, as most of torch's functions.
+
+    >>> from layerlib.linear import Linear
+    >>> show(Linear.forward)
+    def forward(self, input: Num[Tensor, "... i"]) -> Num[Tensor, "... o"]:
+        \"\"\"The input against each row of the weight, plus the bias.\"\"\"
+        return linear(input, self.weight, self.bias)
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(obj)).rstrip()
+    except (TypeError, OSError) as error:
+        raise TypeError(f"show: {obj!r} has no source in Python") from error
+    module = inspect.getsource(inspect.getmodule(obj) or obj)
+    used = [
+        line
+        for line in re.findall(r"^[A-Z_]+ = .*$", module, flags=re.MULTILINE)
+        if re.search(rf"\b{line.split()[0]}\b", source)
+    ]
+    return Source("\n".join([*used, "", "", source]) if used else source)
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def moves(
+    function: Callable[..., Any], *args: Any, backward: bool = False, **kwargs: Any
+) -> list[str]:
+    """The names of the aten operations that a call really runs, in their order.
+
+    These are torch's own kernels, below autograd and below whatever Python called.
+
+    Args:
+        function: a function or module.
+        *args: its arguments.
+        backward: run the gradients of all floating-point outputs too.
+        **kwargs: further arguments of the function.
+
+    >>> moves(torch.nn.functional.linear, torch.ones(2, 3), torch.ones(4, 3))
+    ['t', 'mm']
+
+    Source: `torch.utils._python_dispatch.TorchDispatchMode`.
+    """
+    recorder = _Recorder()
+    with recorder:
+        outputs = function(*args, **kwargs)
+        if backward:
+            roots = [
+                x
+                for x in tree_leaves(outputs)
+                if isinstance(x, Tensor) and x.requires_grad
+            ]
+            torch.autograd.backward(roots, [torch.ones_like(x) for x in roots])
+    return recorder.names
