@@ -1,9 +1,40 @@
-"""What every test and doctest has: shapes checked at each call, and torch at hand."""
+"""What all tests share: layers built alike, and a way to run as readers run."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jaxtyping
 import pytest
 import torch
+from torch import nn
 
 
 @pytest.fixture(autouse=True)
 def _examples_have_torch(doctest_namespace: dict[str, object]) -> None:
     doctest_namespace["torch"] = torch
+
+
+@pytest.fixture
+def as_installed() -> Iterator[None]:
+    """Without the shape checks that pytest switches on, as everyone else runs.
+
+    A wrong shape then meets our own error and not jaxtyping's, and torch.compile
+    sees the functions themselves.
+    """
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def twins() -> Callable[..., list[nn.Module]]:
+    """Builds each of some classes with the same arguments, under the same seed."""
+
+    def build(classes: list[Any], *args: Any, **kwargs: Any) -> list[nn.Module]:
+        built = []
+        for cls in classes:
+            torch.manual_seed(0)
+            built.append(cls(*args, **kwargs))
+        return built
+
+    return build

@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from layerlib.recipe import Line, Recipe, colour
+from layerlib.recipe import Rearrange, Recipe, colour
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -219,7 +219,7 @@ class PointAt:
 
 
 def point_at(
-    line: Line, *tensors: Tensor, names: Sequence[str] = (), **sizes: int
+    line: Recipe | Rearrange, *tensors: Tensor, names: Sequence[str] = (), **sizes: int
 ) -> PointAt:
     """A picture of a line over small whole numbers, in which each output says its sum.
 
@@ -244,6 +244,11 @@ def point_at(
     for tensor in tensors:
         if tensor.is_floating_point() or tensor.is_complex():
             raise TypeError(f"point_at: expected whole numbers, got {tensor.dtype}")
+        if tensor.ndim > 4 or not tensor.numel():
+            raise ValueError(
+                "point_at: expected 0 to 4 axes and at least one cell, got shape "
+                f"{tuple(tensor.shape)}"
+            )
     given = ["input", "weight", "third input"][: len(tensors)]
     titles = list(names) or [*given, "output"]
     if len(titles) != len(tensors) + 1:
@@ -251,18 +256,12 @@ def point_at(
             f"point_at: expected {len(tensors) + 1} names, inputs and output, got "
             f"{len(titles)}"
         )
-        if tensor.ndim > 4 or not tensor.numel():
-            raise ValueError(
-                "point_at: expected 0 to 4 axes and at least one cell, got shape "
-                f"{tuple(tensor.shape)}"
-            )
     if isinstance(line, Recipe):
         output, made_of = line(*tensors), _made_of(line, tensors)
     else:
-        output = rearrange(tensors[0], line.line, **sizes)
+        output = line(*tensors, **sizes)  # type: ignore[arg-type]
         numbers = torch.arange(tensors[0].numel()).reshape(tensors[0].shape)
-        moved = rearrange(numbers, line.line, **sizes).flatten().tolist()
-        made_of = [[(n,)] for n in moved]
+        made_of = [[(n,)] for n in line(numbers, **sizes).flatten().tolist()]
     panels = [
         _Panel(title, _axes(side, values.ndim), values, line.summed)
         for title, side, values in zip(
@@ -390,6 +389,7 @@ def still(figure: "Figure", alt: str) -> Still:
     # Only what is referred to needs an id: others would stand twice on a page.
     used = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([\w.-]+)"', lambda m: m[0] if m[1] in used else "", svg)
+    # What matplotlib draws in black it leaves without a color, or names it so.
     svg = re.sub(r"(fill|stroke): #000000", r"\1: currentColor", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(
@@ -403,5 +403,6 @@ def _opened(box: str, alt: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}" role="img" '
+        'fill="currentColor" '
         f'aria-label="{escape(alt)}" style="width:100%;max-width:{width:.0f}px">'
     )

@@ -110,7 +110,7 @@ def colour(name: str) -> str:
 
 def chip(name: str, *, summed: bool = False) -> str:
     """HTML of one letter in its colour; what is no name of an axis stays text."""
-    if not _names(name):
+    if _names(name) != [name]:
         return escape(name)
     style = _CHIP.format(
         colour=colour(name),
@@ -161,7 +161,9 @@ class Recipe(Line):
     Each input lists its axes by name, and so does the output. Axes of one name have
     one size. All inputs are multiplied, and a letter that is not in the output is
     summed. ``...`` stands for any number of further axes, the same ones in each input
-    that has it. Names are those of `LETTERS` where the axis has one there.
+    that has it. Names are those of `LETTERS` where the axis has one there. All inputs
+    have one dtype: floating point, complex, or int64, since torch sums smaller whole
+    numbers as int64.
 
     >>> linear = Recipe("... i, o i -> ... o")
     >>> x, weight = torch.ones(4, 3), torch.ones(2, 3)

@@ -60,7 +60,7 @@ def unflatten(
     Source: `torch.unflatten`.
     """
     dim, length = _axis("unflatten", "dim", dim, input), input.shape[dim]
-    known = math.prod(size for size in sizes if size != -1)
+    known = math.prod([size for size in sizes if size != -1])
     split = [length // known if size == -1 and known else size for size in sizes]
     if not sizes or min(split) < 0 or math.prod(split) != length:
         raise ValueError(

@@ -79,7 +79,8 @@ def moves(
     Args:
         function: a function or module.
         *args: its arguments.
-        backward: run the gradients of all floating-point outputs too.
+        backward: run the gradients too, for the arguments and parameters that ask for
+            one; they are thrown away.
         **kwargs: further arguments of the function.
 
     >>> moves(torch.nn.functional.linear, torch.ones(2, 3), torch.ones(4, 3))
@@ -90,11 +91,15 @@ def moves(
     recorder = _Recorder()
     with recorder:
         outputs = function(*args, **kwargs)
-        if backward:
-            roots = [
-                x
-                for x in tree_leaves(outputs)
-                if isinstance(x, Tensor) and x.requires_grad
-            ]
-            torch.autograd.backward(roots, [torch.ones_like(x) for x in roots])
+    if backward:
+        given = [*args, *kwargs.values(), *getattr(function, "parameters", list)()]
+        leaves = [x for x in tree_leaves(given) if _has_gradient(x)]
+        roots = [x for x in tree_leaves(outputs) if _has_gradient(x)]
+        ones = [torch.ones_like(x) for x in roots]
+        with recorder:
+            torch.autograd.grad(roots, leaves, ones, allow_unused=True)
     return recorder.names
+
+
+def _has_gradient(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.requires_grad

@@ -1,0 +1,44 @@
+"""The exercises of the book: `check` says whether an answer is right, and why not.
+
+Each family has its exercises in a file of its own here, as data: what is right, and
+which mistakes are known. `EXERCISES` holds them all by name.
+"""
+
+import difflib
+import io
+from contextlib import redirect_stdout
+from typing import Any
+
+from layerlib.exercises import linear, nlinear, recipe, shapes
+from layerlib.exercises.exercise import Exercise, Question, Task, Verdict
+
+__all__ = ["EXERCISES", "Exercise", "Question", "Task", "Verdict", "check"]
+
+EXERCISES: dict[str, Exercise] = {
+    **shapes.EXERCISES,
+    **recipe.EXERCISES,
+    **linear.EXERCISES,
+    **nlinear.EXERCISES,
+}
+
+
+def check(name: str, answer: Any) -> Verdict:
+    """Whether `answer` solves the exercise, and if not, why not.
+
+    Args:
+        name: the exercise, as its notebook calls it.
+        answer: what the exercise asks for: a function, a line of letters, a value.
+
+    Raises:
+        LookupError: there is no such exercise; the message has the nearest names.
+
+    >>> check("recipe-outer", "b i, b j -> b i j")
+    recipe-outer: right. All 21 cases agree, and so do the gradients.
+    >>> check("linear-count", 784 * 128 + 128 * 10)
+    linear-count: not yet. The biases are missing: each output has one.
+    """
+    if name not in EXERCISES:
+        near = difflib.get_close_matches(name, EXERCISES) or list(EXERCISES)
+        raise LookupError(f"there is no exercise {name!r}; near it: {', '.join(near)}")
+    with redirect_stdout(io.StringIO()):  # an answer that prints is called often
+        return Verdict(name, *EXERCISES[name].judge(answer))

@@ -1,0 +1,119 @@
+"""The exercises on linear layers."""
+
+import torch
+from torch import Tensor
+
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.linear import BILINEAR, LINEAR, bilinear, linear
+from layerlib.recipe import Recipe
+
+
+def _with_ones(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    ones = torch.ones_like(x[:, :1])
+    return LINEAR(torch.cat([x, ones], 1), torch.cat([weight, bias[:, None]], 1))
+
+
+EXERCISES: dict[str, Exercise] = {
+    "linear-count": Question(
+        784 * 128 + 128 + 128 * 10 + 10,
+        {
+            "The biases are missing: each output has one.": 784 * 128 + 128 * 10,
+            "The second layer is missing.": 784 * 128 + 128,
+            "A bias belongs to an output, not to an input.": (
+                784 * 128 + 784 + 128 * 10 + 128
+            ),
+        },
+    ),
+    "linear-moves": Task(
+        "x: b i, weight: o i, bias: o -> b o",
+        linear,
+        {
+            "The bias is forgotten.": lambda x, w, _: LINEAR(x, w),
+            "The bias is added twice.": lambda x, w, bias: LINEAR(x, w) + 2 * bias,
+            "The bias is added to each product, before the sum.": (
+                lambda x, w, bias: (x[:, None] * w + bias[:, None]).sum(-1)
+            ),
+            "The weight is read as (in, out); its shape is (o, i).": (
+                lambda x, w, bias: x @ w + bias
+            ),
+            "The sum runs over o; the letter that is summed is i.": (
+                lambda x, w, bias: (x[:, None] * w).sum(1) + bias
+            ),
+            "The products are averaged; they are to be summed.": (
+                lambda x, w, bias: (x[:, None] * w).mean(-1) + bias
+            ),
+            "The output is (o, b): its two axes are exchanged.": (
+                lambda x, w, bias: w @ x.T + bias[:, None]
+            ),
+        },
+        without=["linear", "addmm"],
+    ),
+    "linear-ones": Task(
+        "x: b i, weight: o i, bias: o -> b o",
+        _with_ones,
+        {
+            "The appended input is 0: the bias has no effect.": (
+                lambda x, w, _: LINEAR(x, w)
+            ),
+            "The 1 stands first and the bias last: they do not meet.": (
+                lambda x, w, bias: LINEAR(
+                    torch.cat([torch.ones_like(x[:, :1]), x], dim=1),
+                    torch.cat([w, bias[:, None]], dim=1),
+                )
+            ),
+        },
+        without=["linear", "addmm", "add"],
+    ),
+    "linear-collapse": Task(
+        "weight1: m i, bias1: m, weight2: o m, bias2: o -> weight: o i, bias: o",
+        lambda w1, b1, w2, b2: (
+            Recipe("m i, o m -> o i")(w1, w2),
+            Recipe("m, o m -> o")(b1, w2) + b2,
+        ),
+        {
+            "The first bias is lost: the second layer takes it as an input.": (
+                lambda w1, _, w2, b2: (w2 @ w1, b2)
+            ),
+            "The second bias is lost.": lambda w1, b1, w2, _: (w2 @ w1, w2 @ b1),
+            "The first bias goes through the second weight before it is added.": (
+                lambda w1, b1, w2, b2: (w2 @ w1, b1 + b2)
+            ),
+            "The weights are exchanged: the letter that is summed is m.": (
+                lambda w1, b1, w2, b2: (w1 @ w2, w2 @ b1 + b2)
+            ),
+        },
+    ),
+    "linear-gradient": Task(
+        "gradient: b o, x: b i -> o i",
+        Recipe("b o, b i -> o i"),
+        {
+            "It is laid out as (i, o); a gradient has the shape of its weight.": (
+                "b o, b i -> i o"
+            ),
+            "b is still there: all examples share the weight, so b is summed.": (
+                "b o, b i -> b o i"
+            ),
+        },
+    ),
+    "linear-bilinear": Task(
+        "one: b i, two: b j, weight: o i j, bias: o -> b o",
+        bilinear,
+        {
+            "The bias is forgotten.": lambda one, two, w, _: BILINEAR(one, w, two),
+            "The two inputs are exchanged: i belongs to the first.": (
+                lambda one, two, w, bias: BILINEAR(two, w, one) + bias
+            ),
+            "The inputs are summed before they are multiplied.": (
+                lambda one, two, w, bias: (
+                    (one.sum(-1) * two.sum(-1))[:, None] * w.sum((1, 2)) + bias
+                )
+            ),
+            "i and j walk together: each pair of them has a weight.": (
+                lambda one, two, w, bias: (
+                    torch.einsum("bi,oii,bi->bo", one, w, two) + bias
+                )
+            ),
+        },
+        without=["bilinear", "trilinear"],
+    ),
+}

@@ -1,0 +1,116 @@
+"""The exercises on recipes."""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.recipe import Recipe
+
+SCORES = Recipe("... q e, ... s e -> ... q s")
+
+
+def _by_bmm(query: Tensor, key: Tensor) -> Tensor:
+    product = torch.bmm(
+        rearrange(query, "b q head e -> (b head) q e"),
+        rearrange(key, "b s head e -> (b head) e s"),
+    )
+    return rearrange(product, "(b head) q s -> b head q s", b=len(query))
+
+
+EXERCISES: dict[str, Exercise] = {
+    "recipe-summed": Question(
+        frozenset({"i", "j"}),
+        {
+            "These stand on the right, so they are kept.": frozenset({"b", "o"}),
+            "b is shared, and it stands on the right: it is kept.": frozenset("bij"),
+            "There is a second one: look at the last input.": frozenset({"i"}),
+            "There is a second one: look at the first input.": frozenset({"j"}),
+        },
+    ),
+    "recipe-outer": Task(
+        "x: b i, y: b j -> b i j",
+        Recipe("b i, b j -> b i j"),
+        {
+            "b is not on the right, so the examples are summed.": "b i, b j -> i j",
+            "The last two axes are exchanged: i comes before j.": "b i, b j -> b j i",
+            "Two letters for the batch: each x then meets the y of every example.": (
+                "b i, c j -> b c i j"
+            ),
+        },
+    ),
+    "recipe-scores": Task(
+        "query: b head q e, key: b head s e -> b head q s",
+        Recipe("b head q e, b head s e -> b head q s"),
+        {
+            "The last two axes are exchanged: q comes before s.": (
+                "b head q e, b head s e -> b head s q"
+            ),
+            "head is not on the right, so the heads are summed.": (
+                "b head q e, b head s e -> b q s"
+            ),
+            "e is still on the right: the products are not summed.": (
+                "b head q e, b head s e -> b head q s e"
+            ),
+        },
+    ),
+    "recipe-literal": Task(
+        "query: b q e, key: b s e -> b q s",
+        SCORES.literal,
+        {
+            "This is the mean of the products; the line takes their sum.": (
+                lambda query, key: SCORES(query, key) / query.shape[-1]
+            ),
+            "The last two axes are exchanged: the output is b q s.": (
+                lambda query, key: SCORES(key, query)
+            ),
+            "q and s share an axis: each query meets the key of its own place only.": (
+                lambda query, key: (query * key).sum(-1)
+            ),
+            "The inputs are summed before they are multiplied.": (
+                lambda query, key: query.sum(-1)[:, :, None] * key.sum(-1)[:, None]
+            ),
+        },
+        without=["einsum", "matmul", "mm", "bmm", "baddbmm", "linear", "tensordot"],
+    ),
+    "recipe-gradient": Task(
+        "gradient: b q s, query: b q e -> b s e",
+        Recipe("b q s, b q e -> b s e"),
+        {
+            "The last two axes are exchanged: a gradient has the shape of its input.": (
+                "b q s, b q e -> b e s"
+            ),
+            "b is not on the right, so the gradients of the examples are summed.": (
+                "b q s, b q e -> s e"
+            ),
+            "This is the gradient for the query; the key is asked for.": (
+                "b q s, b s e -> b q e"
+            ),
+        },
+    ),
+    "recipe-bmm": Task(
+        "query: b q head e, key: b s head e -> b head q s",
+        _by_bmm,
+        {
+            "In as (head b), out as (b head): merge and split in one order.": (
+                lambda query, key: rearrange(
+                    rearrange(query, "b q head e -> (head b) q e")
+                    @ rearrange(key, "b s head e -> (head b) e s"),
+                    "(b head) q s -> b head q s",
+                    b=len(query),
+                )
+            ),
+            "A reshape moves no axis: head is to stand next to b first.": (
+                lambda query, key: SCORES(
+                    query.reshape(query.transpose(1, 2).shape),
+                    key.reshape(key.transpose(1, 2).shape),
+                )
+            ),
+            "The last two axes are exchanged: q comes before s.": (
+                lambda query, key: _by_bmm(key, query)
+            ),
+        },
+        without=["einsum", "matmul"],
+        empty=False,
+    ),
+}

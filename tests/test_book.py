@@ -1,0 +1,241 @@
+"""The book keeps its rules, and nbval is seen to bite."""
+
+import ast
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import layerlib
+from examples import classes, families, functions
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
+NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, *EXERCISES]
+HEADINGS = [
+    "The line", "By hand", "As loops", "As a recipe", "The source", "The same as torch",
+    "Every option", "The gradient", "In use", "Where texts differ", "Summary",
+    "Exercises", "References",
+]  # fmt: skip
+PUBLIC = {*layerlib.__all__, *classes(), *functions()}
+
+each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda p: str(p.relative_to(ROOT))
+)
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+
+
+def cells(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The cells of a notebook, with their sources as one text."""
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for cell in found:
+        cell["source"] = "".join(cell["source"])
+    return [cell for cell in found if kind in {None, cell["cell_type"]}]
+
+
+def code(path: Path) -> list[dict[str, Any]]:
+    return cells(path, "code")
+
+
+def prose(path: Path) -> str:
+    return "\n\n".join(cell["source"] for cell in cells(path, "markdown"))
+
+
+def tags(cell: dict[str, Any]) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def test_one_family_one_name() -> None:
+    names = {family.__name__.removeprefix("layerlib.") for family in families()}
+    names.add("recipe")  # the language has a chapter of its own
+    assert {path.stem for path in CHAPTERS} == names
+    assert {path.stem for path in EXERCISES} == names
+    for name in names:
+        assert (ROOT / "tests" / f"test_{name}.py").is_file()
+
+
+def test_the_table_of_contents_has_every_notebook() -> None:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = {ROOT / f"{name}.ipynb" for name in _files(toc)}
+    assert listed == set(NOTEBOOKS)
+
+
+def _files(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for one in part:
+            yield from _files(one)
+    elif isinstance(part, dict):
+        yield from (part[key] for key in ("file", "root") if key in part)
+        for value in part.values():
+            yield from _files(value)
+
+
+@each_chapter
+def test_every_step_of_a_chapter_is_there(path: Path) -> None:
+    found = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
+    assert found == HEADINGS
+
+
+@each_notebook
+def test_one_title_first_and_no_level_left_out(path: Path) -> None:
+    # A line that starts with # in a block of code is no heading.
+    text = re.sub(r"^ *```.*?^ *```", "", prose(path), flags=re.MULTILINE | re.DOTALL)
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+    assert cells(path)[0]["source"].startswith("# ")
+    assert levels.count(1) == 1
+    assert all(deeper - level <= 1 for level, deeper in itertools.pairwise(levels))
+
+
+@each_chapter
+def test_links_to_its_exercises(path: Path) -> None:
+    assert f"](exercises/{path.stem}.ipynb)" in prose(path)
+
+
+@each_notebook
+def test_all_imports_stand_in_the_first_cell(path: Path) -> None:
+    first, *others = code(path)
+    assert not [n for n in ast.parse(first["source"]).body if not _is_import(n)]
+    for cell in others:
+        assert not [n for n in ast.walk(ast.parse(cell["source"])) if _is_import(n)]
+
+
+def _is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+@each_notebook
+def test_cells_are_short_and_lines_fit_the_page(path: Path) -> None:
+    for cell in code(path):
+        lines = cell["source"].splitlines()
+        assert max(map(len, lines)) <= 88, cell["id"]
+        if cell is not code(path)[0] and "hide-cell" not in tags(cell):
+            assert len(lines) <= 15 or _is_import(ast.parse(cell["source"]).body[0]), (
+                cell["id"]
+            )
+
+
+@each_notebook
+def test_no_public_name_is_defined_again(path: Path) -> None:
+    for cell in code(path):
+        for node in ast.walk(ast.parse(cell["source"])):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                assert node.name not in PUBLIC, cell["id"]
+            if isinstance(node, ast.Assign):
+                made = {t.id for t in node.targets if isinstance(t, ast.Name)}
+                assert not made & PUBLIC, cell["id"]
+
+
+@each_notebook
+def test_every_definition_is_used(path: Path) -> None:
+    trees = [ast.parse(cell["source"]) for cell in code(path)]
+    used = {n.id for t in trees for n in ast.walk(t) if isinstance(n, ast.Name)}
+    for tree in trees:
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                assert node.name in used
+
+
+@each_chapter
+def test_every_public_name_of_the_family_runs_in_its_chapter(path: Path) -> None:
+    trees = [ast.parse(cell["source"]) for cell in code(path)]
+    used = {n.id for t in trees for n in ast.walk(t) if isinstance(n, ast.Name)}
+    used |= {n.attr for t in trees for n in ast.walk(t) if isinstance(n, ast.Attribute)}
+    for name, thing in {**classes(), **functions()}.items():
+        if thing.__module__ == f"layerlib.{path.stem}":
+            assert name in used
+
+
+@each_notebook
+def test_nothing_is_skipped_or_ignored_without_a_reason(path: Path) -> None:
+    for cell in code(path):
+        assert "nbval-skip" not in tags(cell)
+        if "nbval-ignore-output" in tags(cell):
+            assert cell["source"].startswith("# Not compared: "), cell["id"]
+
+
+@each_notebook
+def test_what_is_meant_to_fail_fails_and_is_checked(path: Path) -> None:
+    found = code(path)
+    for n, cell in enumerate(found):
+        failed = [o for o in cell["outputs"] if o["output_type"] == "error"]
+        assert bool(failed) == ("raises-exception" in tags(cell)), cell["id"]
+        if failed:
+            assert "assert " in found[n + 1]["source"], cell["id"]
+
+
+@each_notebook
+def test_nothing_was_printed_on_stderr(path: Path) -> None:
+    for cell in code(path):
+        assert not [o for o in cell["outputs"] if o.get("name") == "stderr"], cell["id"]
+
+
+@each_notebook
+def test_every_cell_was_run_in_order(path: Path) -> None:
+    counts = [cell["execution_count"] for cell in code(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_nbval_notices_one_altered_digit(path: Path, tmp_path: Path) -> None:
+    """A copy of the notebook, up to its first number, with that number changed."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    at, output, key = next(_numbers(notebook))
+    notebook["cells"] = notebook["cells"][: at + 1]
+    right = tmp_path / "right.ipynb"
+    right.write_text(json.dumps(notebook), encoding="utf-8")
+    text = "".join(output[key])
+    altered = re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), text, count=1)
+    output[key] = altered
+    wrong = tmp_path / "wrong.ipynb"
+    wrong.write_text(json.dumps(notebook), encoding="utf-8")
+    done = _nbval(tmp_path)
+    assert "1 failed" in done.stdout, done.stdout
+    assert re.search(r"FAILED .*wrong\.ipynb", done.stdout)
+    assert not re.search(r"FAILED .*right\.ipynb", done.stdout)
+
+
+def _numbers(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+    """Where the outputs have a digit: cell, and what holds the text under which key."""
+    for n, cell in enumerate(notebook["cells"]):
+        for output in cell.get("outputs", []):
+            places = [(output, "text"), (output.get("data", {}), "text/plain")]
+            for holder, key in places:
+                if re.search(r"\d", "".join(holder.get(key, ""))):
+                    yield n, holder, key
+
+
+def _nbval(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env",
+            "--nbval-cell-timeout=60", "--nbval-kernel-startup-timeout=60",
+            "-p", "no:cacheprovider", "-q", "-rf", "--rootdir", str(folder),
+            "-c", "/dev/null", str(folder),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def test_the_landing_page_lists_every_layer() -> None:
+    (table,) = [
+        "".join(output["data"]["text/html"])
+        for cell in code(ROOT / "index.ipynb")
+        for output in cell["outputs"]
+        if "layers, each on one line"
+        in "".join(output.get("data", {}).get("text/html", ""))
+    ]
+    assert f"{len(classes())} layers" in table
+    for name, cls in classes().items():
+        assert f"<code>{name}</code>" in table
+        assert cls.line._repr_html_() in table

@@ -1,0 +1,580 @@
+"""The exercises: what is right is called right, and each mistake by its name."""
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (its usual name)
+
+import layerlib
+from layerlib import Recipe
+from layerlib.exercises import EXERCISES, Question, Task, check
+from layerlib.exercises.exercise import SMALL
+from layerlib.linear import LINEAR
+
+NOTEBOOKS = Path(__file__).parent.parent / "chapters" / "exercises"
+TASKS = [name for name, exercise in EXERCISES.items() if isinstance(exercise, Task)]
+MISTAKES = [
+    (name, sentence)
+    for name, exercise in EXERCISES.items()
+    for sentence in exercise.mistakes
+]
+
+
+def collapsed(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Tensor]:
+    """The one layer, read off what two of them do to the unit vectors and to zero."""
+    bias = F.linear(F.linear(torch.zeros(w1.shape[1]), w1, b1), w2, b2)
+    unit = F.linear(F.linear(torch.eye(w1.shape[1]), w1, b1), w2, b2)
+    return [(unit - bias).T, bias]
+
+
+def weight_gradient(gradient: Tensor, x: Tensor) -> Tensor:
+    weight = torch.zeros(gradient.shape[1], x.shape[1], requires_grad=True)
+    return torch.autograd.grad(F.linear(x, weight), weight, gradient)[0]
+
+
+def key_gradient(gradient: Tensor, query: Tensor) -> Tensor:
+    key = torch.zeros(len(query), gradient.shape[2], query.shape[2], requires_grad=True)
+    return torch.autograd.grad(query @ key.mT, key, gradient)[0]
+
+
+def stacked(states: list[dict[str, Tensor]]) -> list[Tensor]:
+    """The parameters of an NLinear that does what the Linears do."""
+    weights, biases = zip(*(state.values() for state in states), strict=True)
+    return [torch.stack([w.T for w in weights]), torch.stack(biases)]
+
+
+def nlinears(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A loop of torch's linear over all places."""
+    places = [
+        F.linear(*xwb)
+        for xwb in zip(
+            x.flatten(1, -2).unbind(1),
+            weight.flatten(0, -3).mT,
+            bias.flatten(0, -2),
+            strict=True,
+        )
+    ]
+    return torch.stack(places, 1).reshape(*x.shape[:-1], weight.shape[-1])
+
+
+def sheet(images: Tensor, columns: int) -> Tensor:
+    rows = [torch.cat([*row], -1) for row in images.split(columns)]
+    return torch.cat(rows, -2)
+
+
+TORCH: dict[str, Callable[..., Any]] = {
+    "shapes-flatten": lambda x: torch.flatten(x, 1),
+    "shapes-patches": lambda x, kh, kw: F.unfold(x, (kh, kw), stride=(kh, kw)).mT,
+    "shapes-unshuffle": lambda x, kh, kw: F.unfold(
+        x, (kh, kw), stride=(kh, kw)
+    ).reshape(len(x), -1, x.shape[2] // kh, x.shape[3] // kw),
+    "shapes-channels": F.channel_shuffle,
+    "shapes-sheet": sheet,
+    "recipe-outer": lambda x, y: torch.stack(
+        [torch.outer(*pair) for pair in zip(x, y, strict=True)]
+    ),
+    "recipe-scores": lambda q, k: q @ k.mT,
+    "recipe-literal": lambda q, k: torch.baddbmm(torch.zeros(()), q, k.mT),
+    "recipe-gradient": key_gradient,
+    "recipe-bmm": lambda q, k: q.transpose(1, 2) @ k.transpose(1, 2).mT,
+    "linear-moves": F.linear,
+    "linear-ones": F.linear,
+    "linear-collapse": collapsed,
+    "linear-gradient": weight_gradient,
+    "linear-bilinear": F.bilinear,
+    "nlinear-moves": nlinears,
+    "nlinear-grid": nlinears,
+    "nlinear-states": stacked,
+    "nlinear-kernel": lambda w: w.mT.flatten(0, 1)[:, :, None],
+    "nlinear-blocks": lambda w: torch.block_diag(*w.mT),
+}
+"""What each task asks for, by other means than the moves."""
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_reference_is_right(name: str) -> None:
+    verdict = check(name, EXERCISES[name].reference)
+    assert verdict
+    assert repr(verdict).startswith(f"{name}: right.")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_reference_is_what_torch_does(name: str) -> None:
+    task = EXERCISES[name]
+    assert isinstance(task, Task)
+    right = task.attempt(task.reference, task.cases[-1]).values
+    torchs = task.attempt(TORCH[name], task.cases[-1]).values
+    torch.testing.assert_close(right, torchs)
+    sizes = task.cases[-1]
+    for axes, value in zip(task.outputs.values(), right, strict=True):
+        letters = [[sizes.get(n, 1) for n in axis.split()] for axis in axes]
+        shape = [torch.Size(axis).numel() for axis in letters]
+        assert list(value.shape) == shape
+
+
+@pytest.mark.parametrize(("name", "sentence"), MISTAKES)
+def test_each_mistake_is_known_by_its_sentence(name: str, sentence: str) -> None:
+    verdict = check(name, EXERCISES[name].mistakes[sentence])
+    assert not verdict
+    assert repr(verdict).startswith(f"{name}: not yet. {sentence}")
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_mistake_is_told_in_a_sentence(name: str) -> None:
+    assert len(EXERCISES[name].mistakes) >= 2
+    for sentence in EXERCISES[name].mistakes:
+        assert sentence.endswith(".")
+        assert len(sentence) < 80
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_sizes_tell_the_axes_apart(name: str) -> None:
+    task = EXERCISES[name]
+    assert isinstance(task, Task)
+    *_, reverse, apart = task.cases
+    assert len(set(apart.values())) == len(apart)
+    assert [*reverse.values()] == [*apart.values()][::-1]
+    if "b" in apart:
+        sizes = [case["b"] for case in task.cases[-4:-2]]
+        assert sizes == ([1, 0] if task.empty else [task.cases[-4]["b"], 1])
+
+
+def test_small_cases_hold_whole_numbers_and_come_smallest_first() -> None:
+    task = EXERCISES["linear-moves"]
+    assert isinstance(task, Task)
+    small = task.cases[:-4]
+    counts = [c["b"] * c["i"] * c["o"] for c in small]
+    assert counts == sorted(counts)
+    assert counts[-1] == SMALL
+    drawn = torch.cat([x.flatten() for x in task.draw(small[-1]).values()])
+    assert torch.equal(drawn, torch.arange(1.0, len(drawn) + 1))
+
+
+def said(name: str, answer: Any) -> str:
+    verdict = check(name, answer)
+    assert not verdict
+    return repr(verdict).removeprefix(f"{name}: ")
+
+
+def test_a_counterexample_is_a_smallest_one() -> None:
+    def twice(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        # right wherever there is one output, and one input feature
+        return LINEAR(x, weight) * (1 + (weight.numel() > 2)) + bias
+
+    assert said("linear-moves", twice) == (
+        "not yet. The smallest counterexample:\n"
+        "x         tensor([[1.]])\n"
+        "weight    tensor([[2.],\n"
+        "                  [3.],\n"
+        "                  [4.]])\n"
+        "bias      tensor([5., 6., 7.])\n"
+        "expected  tensor([[ 7.,  9., 11.]])\n"
+        "got       tensor([[ 9., 12., 15.]])"
+    )
+
+
+def test_a_counterexample_has_the_numbers_too() -> None:
+    wrong = said("shapes-sheet", lambda images, x: sheet(images, x).flip(2) + 0 * x)
+    assert "\nx         1\n" in wrong
+
+
+def test_a_counterexample_names_one_of_two_outputs() -> None:
+    def wrong(*layers: Tensor) -> list[Tensor]:
+        weight, bias = collapsed(*layers)
+        return [weight, -bias]
+
+    assert "\nexpected bias  tensor([10.])\ngot bias       tensor([-10.])" in said(
+        "linear-collapse", wrong
+    )
+
+
+def test_a_wrong_shape_is_told_in_letters() -> None:
+    assert said("linear-moves", lambda x, w, bias: (w @ x.T).T[None] + bias) == (
+        "not yet. For x (2, 3), weight (4, 3), bias (4,), the shape of the output is "
+        "wrong:\nexpected (b, o) = (2, 4), got (1, 2, 4)."
+    )
+    patches = said("shapes-patches", lambda image, kh, kw: image * kh * kw)
+    assert "expected (b, h·w, c·kh·kw) = (2, 24, 105), got (2, 3, 20, 42)." in patches
+
+
+def test_a_wrong_dtype_is_told() -> None:
+    assert said(
+        "linear-moves",
+        lambda *xwb: F.bilinear(
+            xwb[0], xwb[0][:, :1] ** 0, xwb[1][:, :, None], xwb[2]
+        ).double(),
+    ).endswith(
+        "the dtype of the output is wrong:\nexpected torch.float32, got torch.float64."
+    )
+
+
+def test_an_exception_is_told_with_the_line_of_the_student() -> None:
+    def answer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        helped = helper(x)
+        return helped + weight + bias
+
+    def helper(x: Tensor) -> Tensor:
+        return rearrange(x, "b i -> b i o")
+
+    told = said("linear-moves", answer)
+    first = helper.__code__.co_firstlineno
+    assert told.startswith(
+        "not yet. For x (2, 3), weight (4, 3), bias (4,), it raises an error.\n"
+        f'Line {first + 1} of your code, `return rearrange(x, "b i -> b i o")`:\n'
+        "EinopsError: "
+    )
+    assert "Traceback" not in told
+    assert "exercise.py" not in told
+
+
+def test_an_exception_without_a_line() -> None:
+    told = said("linear-moves", lambda x: x)
+    assert told.endswith(
+        "it raises an error.\nTypeError: "
+        "test_an_exception_without_a_line.<locals>.<lambda>() takes 1 positional "
+        "argument but 3 were given"
+    )
+    source = compile("def answer(x, weight, bias):\n    return gone", "<cell>", "exec")
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)  # noqa: S102  (a function whose source is not stored)
+    assert said("linear-moves", namespace["answer"]).endswith(
+        "Line 2 of your code:\nNameError: name 'gone' is not defined"
+    )
+
+
+def dots(*_: Any) -> Any:
+    return ...
+
+
+def later(*_: Any) -> Any:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_answer_that_is_not_there_yet(name: str) -> None:
+    answers: list[Any] = [..., None]
+    if name in TASKS:
+        answers += [dots, later]
+    for answer in answers:
+        assert said(name, answer) == (
+            "not filled in yet.\n"
+            "Put your answer in place of `...`, run that cell, and then this one."
+        )
+
+
+def test_a_forgotten_return() -> None:
+    def answer(x: Tensor, weight: Tensor, bias: Tensor) -> None:
+        LINEAR(x, weight) + bias
+
+    assert said("linear-moves", answer) == (
+        "not yet. It returns nothing: is it filled in, with a `return`?"
+    )
+
+
+def test_a_forgotten_return_in_one_branch_is_no_empty_answer() -> None:
+    def answer(x: Tensor, weight: Tensor, bias: Tensor) -> Any:
+        return LINEAR(x, weight) + bias if len(x) < 3 else None
+
+    assert said("linear-moves", answer) == (
+        "not yet. For x (4, 3), weight (2, 3), bias (2,), expected a tensor as "
+        "output, got nothing."
+    )
+
+
+def test_the_inputs_stay_as_they_are() -> None:
+    def answer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return LINEAR(x, weight.mul_(1.5) / 1.5) + bias
+
+    assert said("linear-moves", answer) == (
+        "not yet. It changes weight in place; make a new tensor."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "called"),
+    [
+        ("linear-moves", F.linear, "linear"),
+        ("linear-moves", lambda x, w, b: torch.addmm(b, x, w.T), "addmm"),
+        ("linear-moves", lambda x, w, b: layers(x, w, b)(x), "linear"),
+        ("linear-ones", lambda x, w, b: x @ w.T + b, "add"),
+        ("linear-bilinear", F.bilinear, "bilinear"),
+        ("shapes-flatten", lambda x: x.flatten(1), "flatten"),
+        ("shapes-patches", TORCH["shapes-patches"], "im2col"),
+        (
+            "shapes-unshuffle",
+            lambda x, kh, _: F.pixel_unshuffle(x, kh),
+            "pixel_unshuffle",
+        ),
+        ("shapes-channels", F.channel_shuffle, "channel_shuffle"),
+        ("recipe-literal", Recipe("b q e, b s e -> b q s"), "einsum"),
+        ("recipe-literal", lambda q, k: q @ k.mT, "matmul"),
+        ("recipe-literal", lambda q, k: torch.bmm(q, k.mT), "bmm"),
+        ("recipe-bmm", TORCH["recipe-bmm"], "matmul"),
+        ("nlinear-blocks", TORCH["nlinear-blocks"], "block_diag"),
+    ],
+)
+def test_what_is_to_be_derived_may_not_be_called(
+    name: str, answer: Any, called: str
+) -> None:
+    assert said(name, answer) == (
+        f"not yet. It calls {called}, which this exercise does without.\n"
+        "Write it with the moves: rearrange, multiply, sum."
+    )
+
+
+def layers(x: Tensor, weight: Tensor, bias: Tensor) -> nn.Module:
+    layer = nn.Linear(x.shape[-1], len(bias))
+    layer.weight, layer.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("answer", "lost"),
+    [
+        (lambda x, w, b: (LINEAR(x, w) + b).detach(), " of x"),
+        (lambda x, w, b: LINEAR(x, w.detach()) + b, " of weight"),
+        (lambda x, w, b: LINEAR(x, w) + b.data, " of bias"),
+        (lambda x, w, b: LINEAR(2 * x - x.detach(), w) + b, " of x"),
+    ],
+)
+def test_a_lost_gradient_is_told(answer: Any, lost: str) -> None:
+    assert said("linear-moves", answer) == (
+        f"not yet. The values are right, and the gradient{lost} is lost or wrong.\n"
+        "Stay with operations on tensors: no detach, no item, no numpy."
+    )
+
+
+def test_numpy_has_no_gradient() -> None:
+    def answer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return torch.from_numpy(x.numpy() @ weight.numpy().T + bias.numpy())
+
+    told = said("linear-moves", answer)
+    assert told.startswith("not yet. The values are right.\nLine ")
+    assert "RuntimeError: Can't call numpy() on Tensor that requires grad." in told
+
+
+def test_loops_are_an_answer() -> None:
+    def answer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        y = torch.zeros(len(x), len(weight))
+        for b, row in enumerate(x):
+            for o, template in enumerate(weight):
+                y[b, o] = (row * template).sum() + bias[o]
+        return y
+
+    assert repr(check("linear-moves", answer)) == (
+        "linear-moves: right. All 21 cases agree, and so do the gradients."
+    )
+
+
+def test_one_tensor_where_two_are_asked_for() -> None:
+    assert said(
+        "linear-collapse",
+        lambda w1, b1, w2, b2: w2 @ w1 + 0 * (b1 @ b1) + 0 * (b2 @ b2),
+    ) == ("not yet. Expected 2 outputs: weight, bias.")
+
+
+def test_a_line_is_an_answer_in_any_form_and_letters() -> None:
+    for line in ("b i, b j -> b i j", "c x,c y->c x y", Recipe("b i, b j -> b i j")):
+        assert check("recipe-outer", line)
+    assert check("shapes-flatten", "b ... -> b (...)")
+    assert check("shapes-unshuffle", "b c (h kh) (w kw) -> b (c kh kw) h w")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "told"),
+    [
+        (
+            "recipe-outer",
+            "b i, b j",
+            "line 'b i, b j': expected exactly one '->', got 0",
+        ),
+        (
+            "recipe-outer",
+            "b i, b j -> bij",
+            "letter 'bij' of the output is in no input",
+        ),
+        ("recipe-outer", "b i -> b i", "expected 1 inputs, got 2"),
+        ("shapes-flatten", "b c h w -> b (c h)", "EinopsError"),
+    ],
+)
+def test_a_malformed_line_is_told(name: str, answer: str, told: str) -> None:
+    assert told in said(name, answer)
+
+
+def test_what_cannot_be_called() -> None:
+    assert said("linear-moves", torch.ones(2)) == (
+        "not yet. Expected a function, got Tensor.\n"
+        "Hand in the function itself, without calling it."
+    )
+    assert said("linear-moves", "b i, o i -> b o").startswith(
+        "not yet. Expected a function, got str."
+    )
+    assert said("recipe-outer", 3).startswith(
+        "not yet. Expected a function or a line of letters, got int."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("shapes-read", (2, 20, 3)),
+        ("shapes-read", [2, 20, 3]),
+        ("shapes-read", torch.Size([2, 20, 3])),
+        ("shapes-read", torch.tensor([2, 20, 3])),
+        ("linear-count", 101770),
+        ("linear-count", 101770.0),
+        ("linear-count", torch.tensor(101770)),
+        ("recipe-summed", "i j"),
+        ("recipe-summed", "j, i"),
+        ("recipe-summed", ("i", "j")),
+        ("recipe-summed", {"i", "j"}),
+    ],
+)
+def test_a_value_may_be_written_in_several_ways(name: str, answer: Any) -> None:
+    assert repr(check(name, answer)) == f"{name}: right."
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "told"),
+    [
+        ("shapes-read", (2, 60), "not yet. It is not (2, 60)."),
+        ("shapes-read", 120, "not yet. Expected a tuple, got 120."),
+        ("linear-count", 7, "not yet. It is not 7."),
+        ("linear-count", "many", "not yet. Expected a whole number, got 'many'."),
+        ("recipe-summed", "o", "not yet. It is not 'o'."),
+        ("recipe-summed", 2, "not yet. Expected a set of letters, got 2."),
+    ],
+)
+def test_a_wrong_value_does_not_tell_the_right_one(
+    name: str, answer: Any, told: str
+) -> None:
+    assert said(name, answer) == told
+
+
+def test_an_unknown_name_has_near_ones() -> None:
+    with pytest.raises(
+        LookupError, match="no exercise 'liner-moves'; near it: linear-m"
+    ):
+        check("liner-moves", 1)
+    with pytest.raises(LookupError, match="near it: shapes-read, shapes-flatten"):
+        check("?", 1)
+
+
+def test_a_check_leaves_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    def loud(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        print("here")
+        return LINEAR(x, weight) - bias
+
+    torch.manual_seed(1)
+    before, first = torch.get_rng_state(), repr(check("linear-moves", loud))
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    assert repr(check("linear-moves", loud)) == first
+    assert capsys.readouterr().out == ""
+
+
+def test_layerlib_stays_light() -> None:
+    assert not hasattr(layerlib, "check")
+    assert "check" not in layerlib.__all__
+
+
+CELLS = {
+    path.stem: nbformat.read(path, as_version=4).cells
+    for path in sorted(NOTEBOOKS.glob("*.ipynb"))
+}
+BY_ID = {cell.id: cell for cells in CELLS.values() for cell in cells}
+
+
+def test_each_exercise_is_in_the_notebook_of_its_family() -> None:
+    asked = [
+        name
+        for family, cells in CELLS.items()
+        for cell in cells
+        for name in re.findall(r'^check\("([\w-]+)"', cell.source, re.MULTILINE)
+        if name.startswith(f"{family}-")
+    ]
+    # Once below the cell to fill in and once below the solution, in the same order.
+    assert asked == [
+        name
+        for family in CELLS
+        for name in EXERCISES
+        if name.startswith(f"{family}-")
+        for _ in "12"
+    ]
+    assert set(asked) == set(EXERCISES)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_exercise_is_laid_out_like_all(name: str) -> None:
+    cells = CELLS[name.partition("-")[0]]
+    at = [cell.id for cell in cells].index(name)
+    ids = [cell.id for cell in cells[at : at + 4]]
+    assert ids == [name, f"{name}-check", f"{name}-hints", f"{name}-solution"]
+    statement = cells[at - 1].source
+    assert statement.startswith("## ")
+    assert ("→" in statement) == (name in TASKS)
+    summaries = re.findall("<summary>(.*)</summary>", cells[at + 2].source)
+    assert summaries == ["Hint 1", "Hint 2"]
+    assert cells[at + 2].source.count("<details>\n") == 2
+
+
+def text(cell: Any) -> str:
+    return "".join(output.data["text/plain"] for output in cell.outputs)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_cell_to_fill_in_has_no_answer(name: str) -> None:
+    (statement,) = ast.parse(BY_ID[name].source).body
+    if isinstance(statement, ast.FunctionDef):
+        assert "->" in (ast.get_docstring(statement) or "")
+        _, statement = statement.body  # type: ignore[assignment]
+        assert isinstance(statement, ast.Return)
+    else:
+        assert isinstance(statement, ast.Assign)
+    assert ast.unparse(statement.value or statement) == "..."
+    assert text(BY_ID[f"{name}-check"]).startswith(f"{name}: not filled in yet.")
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_solution_is_folded_and_right(name: str) -> None:
+    cell = BY_ID[f"{name}-solution"]
+    assert cell.metadata.tags == ["hide-cell"]
+    assert cell.metadata.mystnb.code_prompt_show == "Solution"
+    asked = re.search(r", (\w+)\)$", BY_ID[f"{name}-check"].source)
+    assert asked
+    assert cell.source.endswith(f'check("{name}", {asked[1]}_solution)')
+    assert text(cell).startswith(f"{name}: right.")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_arguments_are_called_as_in_a_counterexample(name: str) -> None:
+    task, (statement,) = EXERCISES[name], ast.parse(BY_ID[name].source).body
+    assert isinstance(task, Task)
+    if isinstance(statement, ast.FunctionDef) and not task.given:
+        names = [argument.arg for argument in statement.args.args]
+        assert names == [*task.inputs, *task.numbers]
+
+
+@pytest.mark.parametrize("family", CELLS)
+def test_a_notebook_has_three_to_six_exercises(family: str) -> None:
+    headings = [
+        cell.source.partition("\n")[0]
+        for cell in CELLS[family]
+        if cell.source.startswith("#") and cell.cell_type == "markdown"
+    ]
+    assert headings[0] == f"# Exercises: {family.replace('recipe', 'recipes')}"
+    assert 3 <= len(headings[1:]) <= 6
+    assert headings[-1].startswith("## Stretch: ")
+    assert f"(../{family}.ipynb)" in CELLS[family][0].source
+
+
+def test_questions_and_tasks_are_all_there_is() -> None:
+    assert all(isinstance(e, (Question, Task)) for e in EXERCISES.values())

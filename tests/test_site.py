@@ -1,0 +1,554 @@
+"""The built site, in a real browser, opened from a folder as a reader may do."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import torch
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from filelock import FileLock
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from layerlib.figures import point_at
+from layerlib.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "preload": False}
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+def _files(entry: dict[str, Any]) -> Iterator[str]:
+    yield entry.get("root") or entry["file"]
+    for part in entry.get("parts", [entry]):
+        for below in (*part.get("chapters", []), *part.get("sections", [])):
+            yield from _files(below)
+
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [*_files(TOC), "search"]
+
+
+# ---- The site and the browser
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
+    """Builds the site as `make book` does: once a run, for all workers."""
+    shared = tmp_path_factory.getbasetemp().parent
+    log = shared / f"site-{testrun_uid}.log"
+    with FileLock(shared / f"site-{testrun_uid}.lock"):
+        if not log.exists():
+            build = subprocess.run(
+                [
+                    Path(sys.executable).with_name("jupyter-book"),
+                    *("build", ".", "-W", "-n", "--keep-going"),
+                ],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            log.write_text(f"{build.returncode}\n{build.stdout}{build.stderr}")
+    code, _, said = log.read_text().partition("\n")
+    warnings = [line for line in said.splitlines() if "WARNING:" in line]
+    assert code == "0", f"the site does not build:\n{said[-3000:]}"
+    assert not warnings
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
+    path = next(filter(None, found), None)
+    if path is None:
+        missing = "no Chromium found: the site is not looked at in a browser"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Looked:
+    """What is wrong with a page in one of its two themes; nothing, if all is empty."""
+
+    outside: list[str] = field(default_factory=list)  # requests to another host
+    console: list[str] = field(default_factory=list)  # errors
+    formulas: list[str] = field(default_factory=list)  # not drawn, or in red
+    images: list[str] = field(default_factory=list)  # without a text
+    faint: list[str] = field(default_factory=list)  # text in pictures: axe skips it
+    axe: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)  # at the width of a phone
+
+
+def open_page(
+    browser: Browser, path: Path, theme: str, **context: Any
+) -> tuple[Page, Looked]:
+    """A page in a theme, with its formulas drawn, its folds open, nothing moving."""
+    page = browser.new_context(
+        viewport=WIDE, color_scheme=theme, reduced_motion="reduce", **context
+    ).new_page()
+    looked = Looked()
+    page.context.add_init_script(
+        f"localStorage.setItem('mode', '{theme}');"
+        f"localStorage.setItem('theme', '{theme}');"
+    )
+    # Nothing leaves this machine: what would is written down.
+    page.context.route(re.compile("^(?!file:|data:|blob:)"), lambda r: r.abort())
+    page.on("request", lambda r: _note_request(looked, r.url))
+    page.on("console", lambda m: _note_message(looked, m.type, m.text))
+    page.on("pageerror", lambda error: looked.console.append(str(error)))
+    page.goto(path.as_uri())
+    page.add_style_tag(
+        content="*, ::before, ::after {transition: none !important;"
+        "animation: none !important}"
+    )
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.evaluate("""() => {
+        document.querySelectorAll(".toggle-button-hidden").forEach(b => b.click());
+        document.querySelectorAll("details").forEach(d => { d.open = true });
+    }""")
+    assert page.evaluate("() => document.documentElement.dataset.theme") == theme
+    return page, looked
+
+
+def _note_request(looked: Looked, url: str) -> None:
+    if not url.startswith(("file:", "data:", "blob:")):
+        looked.outside.append(url)
+
+
+def _note_message(looked: Looked, kind: str, text: str) -> None:
+    if kind == "error":
+        looked.console.append(text)
+
+
+FORMULAS = r"""() => {
+    const found = [];
+    for (const e of document.querySelectorAll(".math")) {
+        if (!e.querySelector("mjx-container svg"))
+            found.push("not drawn: " + e.innerText);
+        if (e.querySelector("mjx-merror, [data-mjx-error], [fill='red']"))
+            found.push("an error: " + e.innerText);
+    }
+    const article = document.querySelector("article");
+    if (!article) return found;
+    const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        const inside = text.parentElement;
+        if (inside.closest("pre, code, script, style, mjx-container")) continue;
+        if (/\$|\[\^|\\\(|\\\[/.test(text.data))
+            found.push("left as typed: " + text.data);
+    }
+    return found;
+}"""
+
+IMAGES = r"""() => {
+    const found = [];
+    for (const e of document.querySelectorAll("img")) {
+        const alt = (e.getAttribute("alt") || "").trim();
+        if (/^([\w.\/-]*\.(svg|png|jpe?g|gif)|[0-9a-f]{32,}.*)?$/.test(alt))
+            found.push(e.outerHTML.slice(0, 200));
+    }
+    const drawn = ".output.text_html svg";
+    for (const e of document.querySelectorAll(drawn))
+        if (!e.getAttribute("role") || !(e.getAttribute("aria-label") || "").trim())
+            found.push(e.outerHTML.slice(0, 200));
+    return found;
+}"""
+
+# For the middle of each text of a picture: what is painted below it, down to the page.
+FAINT = r"""() => {
+    const rgba = (c) => {
+        const n = (c.match(/[\d.]+/g) || []).map(Number);
+        return n.length < 3 ? [0, 0, 0, 0] : [n[0], n[1], n[2], n[3] ?? 1];
+    };
+    const over = (a, b) =>
+        [0, 1, 2].map(k => a[k] * a[3] + b[k] * (1 - a[3])).concat(1);
+    const light = (c) => {
+        const [r, g, b] = c.map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const found = [];
+    for (const t of document.querySelectorAll("article figure svg text")) {
+        const style = getComputedStyle(t);
+        if (style.visibility === "hidden" || !t.textContent.trim()) continue;
+        t.scrollIntoView({block: "center"});
+        const box = t.getBoundingClientRect();
+        const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+        const stack = document.elementsFromPoint(x, y)
+            .filter(e => !e.matches("text, tspan"));
+        let under = rgba(getComputedStyle(document.body).backgroundColor);
+        for (const e of stack.reverse()) {
+            const s = getComputedStyle(e);
+            const shape = e instanceof SVGGeometryElement;
+            const c = rgba(shape ? s.fill : s.backgroundColor);
+            if (shape) c[3] *= s.fillOpacity * s.opacity;
+            under = over(c, under);
+        }
+        const ink = rgba(style.fill);
+        ink[3] *= style.fillOpacity * style.opacity;
+        const [a, b] = [light(over(ink, under)), light(under)].sort((x, y) => y - x);
+        const ratio = (a + 0.05) / (b + 0.05);
+        if (ratio < 4.5) found.push(`${t.textContent.trim()}: ${ratio.toFixed(2)}`);
+    }
+    return found;
+}"""
+
+CUT = r"""() => {
+    const found = [], root = document.documentElement, width = root.clientWidth;
+    if (root.scrollWidth > width) found.push(`the page is ${root.scrollWidth} wide`);
+    const scrolls = (e) => {
+        for (let p = e; p; p = p.parentElement)
+            if (/auto|scroll/.test(getComputedStyle(p).overflowX)
+                && p.getBoundingClientRect().right <= width + 1) return true;
+        return false;
+    };
+    for (const e of document.querySelectorAll("main *")) {
+        if (e.closest("mjx-assistive-mml, dialog, .bd-sidebar-secondary")) continue;
+        if (!e.checkVisibility({visibilityProperty: true})) continue;
+        const box = e.getBoundingClientRect();
+        if (!box.width || !box.height) continue;
+        const svg = e.closest("figure svg");
+        const frame = svg?.getBoundingClientRect();
+        if (e.matches("text") && svg && (box.right > frame.right + 1
+            || box.left < frame.left - 1 || box.bottom > frame.bottom + 1))
+            found.push("cut off in its picture: " + e.textContent.trim());
+        if ((box.right > width + 1 || box.left < -1) && !scrolls(e.parentElement))
+            found.push(e.outerHTML.slice(0, 160));
+    }
+    return found;
+}"""
+
+
+def look(browser: Browser, path: Path, theme: str) -> Looked:
+    """Looks at a page, wide and on a phone."""
+    page, looked = open_page(browser, path, theme)
+    looked.formulas = page.evaluate(FORMULAS)
+    looked.images = page.evaluate(IMAGES)
+    looked.faint = page.evaluate(FAINT)
+    for size in (WIDE, PHONE):
+        page.set_viewport_size(size)
+        page.wait_for_timeout(350)  # the theme makes wide things focusable after 300 ms
+        for found in Axe().run(page, options=AXE).response["violations"]:
+            looked.axe += [
+                f"{found['id']} at {size['width']}: {node['html'][:200]}"
+                for node in found["nodes"]
+            ]
+    looked.cut = page.evaluate(CUT)
+    page.context.close()
+    return looked
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def looked(
+    request: pytest.FixtureRequest, site: Path, browser: Browser, theme: str
+) -> Looked:
+    return look(browser, site / f"{request.param}.html", theme)
+
+
+# ---- Each page, in light and in dark
+
+
+def test_page_asks_no_other_host(looked: Looked) -> None:
+    assert not looked.outside
+
+
+def test_page_has_no_error_in_the_console(looked: Looked) -> None:
+    assert not looked.console
+
+
+def test_page_draws_its_formulas(looked: Looked) -> None:
+    assert not looked.formulas
+
+
+def test_page_tells_what_its_pictures_show(looked: Looked) -> None:
+    assert not looked.images
+
+
+def test_page_can_be_read_in_its_pictures(looked: Looked) -> None:
+    assert not looked.faint
+
+
+def test_page_has_no_violation_of_wcag(looked: Looked) -> None:
+    assert not looked.axe
+
+
+def test_page_fits_a_phone(looked: Looked) -> None:
+    assert not looked.cut
+
+
+# ---- Links
+
+
+def dead_links(site: Path, pages: list[str]) -> list[str]:
+    """The links in these pages that lead to no file, or to no such place in it."""
+    soups: dict[Path, BeautifulSoup] = {}
+
+    def soup(path: Path) -> BeautifulSoup:
+        if path not in soups:
+            soups[path] = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        return soups[path]
+
+    dead = []
+    for page in pages:
+        here = site / f"{page}.html"
+        for tag in soup(here).select("[href], [src], [data], [poster]"):
+            for name in ("href", "src", "data", "poster"):
+                url = urlsplit(tag.get(name) or "")
+                if url.scheme or url.netloc or name not in tag.attrs:
+                    continue
+                there = (
+                    (here.parent / unquote(url.path)).resolve() if url.path else here
+                )
+                place = unquote(url.fragment)
+                if not there.is_file() or (
+                    place
+                    and there.suffix == ".html"
+                    and not soup(there).select(f'[id="{place}"], [name="{place}"]')
+                ):
+                    dead.append(f"{page}: {tag[name]}")
+    return dead
+
+
+def test_no_link_is_dead(site: Path) -> None:
+    assert not dead_links(site, PAGES)
+
+
+def test_search_works_from_a_folder(site: Path, browser: Browser) -> None:
+    page, looked = open_page(browser, site / "search.html", "light")
+    page.goto(f"{(site / 'search.html').as_uri()}?q=linear")
+    page.wait_for_selector("#search-results li a")
+    page.wait_for_function("() => Search._pulse_status < 0")
+    links = page.locator("#search-results li a").evaluate_all(
+        "links => links.map(a => a.href)"
+    )
+    assert any("chapters/linear.html" in link for link in links)
+    assert not looked.console
+    assert not looked.outside
+    page.context.close()
+
+
+# ---- The picture to point at
+
+
+def _marked(figure: Locator) -> list[tuple[int, str]]:
+    """Which cells of the output say how they were made, and what they say."""
+    return figure.evaluate("""figure => [...figure.querySelectorAll(".o")]
+        .map((cell, n) => [n, cell.querySelector(".h")])
+        .filter(([n, h]) => getComputedStyle(h).visibility === "visible")
+        .map(([n, h]) => [n, [...h.querySelectorAll(".sum")]
+            .map(line => line.textContent).join(" ")])""")
+
+
+def _boxes(figure: Locator, n: int) -> set[int]:
+    """The cells of the inputs that lie exactly in the boxes which cell `n` draws."""
+    return set(
+        figure.evaluate(
+            """(figure, n) => {
+                const path = figure.querySelectorAll(".o")[n].querySelector(".h path");
+                const boxes = new Set([...path.getAttribute("d")
+                    .matchAll(/M([-\\d.]+) ([-\\d.]+)h/g)].map(m => `${m[1]},${m[2]}`));
+                const cells = [...figure.querySelectorAll("rect.c")]
+                    .filter(c => !c.closest(".o"));
+                const found = cells.map((c, k) => [`${c.x.baseVal.value},` +
+                    `${c.y.baseVal.value}`, k]).filter(([at]) => boxes.has(at));
+                if (found.length !== boxes.size) throw "a box without a cell";
+                return found.map(([at, k]) => k);
+            }""",
+            n,
+        )
+    )
+
+
+@pytest.fixture
+def pointing(
+    site: Path, browser: Browser, tmp_path: Path, theme: str
+) -> Iterator[tuple[Page, Locator]]:
+    """A page of the site with one picture whose right marks are known: x times w."""
+    x = torch.tensor([[1, 2, 3], [0, -1, 2]])
+    w = torch.tensor([[1, 0, 2], [3, 1, -1], [0, 1, 1], [2, 2, 2]])
+    picture = point_at(Recipe("b i, o i -> b o"), x, w)._repr_html_()
+    page, _ = open_page(
+        browser, _with(site, tmp_path, _as_output(picture)), theme, has_touch=True
+    )
+    yield page, page.locator("figure.pointat")
+    page.context.close()
+
+
+def _as_output(html: str) -> str:
+    return (
+        '<div class="cell docutils container"><div class="cell_output docutils '
+        f'container"><div class="output text_html">{html}</div></div></div>'
+    )
+
+
+def _with(site: Path, folder: Path, html: str) -> Path:
+    """A copy of the site with one more page, which holds this HTML and no more."""
+    copy = folder / "site"
+    if not copy.exists():
+        shutil.copytree(site, copy)
+    page = BeautifulSoup(
+        (site / "index.html").read_text(encoding="utf-8"), "html.parser"
+    )
+    page.article.clear()
+    page.article.append(BeautifulSoup(html, "html.parser"))
+    page.select_one(".bd-sidebar-secondary").clear()  # it leads to what was there
+    path = copy / "seeded.html"
+    path.write_text(str(page), encoding="utf-8")
+    return path
+
+
+OUTPUTS = [[7, 2, 5, 12], [4, -3, 1, 2]]  # x times the transpose of w, by hand
+
+
+def _middle(figure: Locator, n: int) -> tuple[float, float]:
+    """Where cell `n` of the output is on the screen."""
+    cell = figure.locator(".o > rect").nth(n)
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def _says(figure: Locator, row: int, column: int) -> None:
+    """Exactly this cell of the output is explained, and by its own cells and sum."""
+    n = 4 * row + column
+    ((shown, said),) = _marked(figure)
+    assert shown == n
+    assert said.endswith(f"= {OUTPUTS[row][column]}".replace("-", "−"))
+    of_x = {3 * row + i for i in range(3)}
+    of_w = {6 + 3 * column + i for i in range(3)}
+    assert _boxes(figure, n) == of_x | of_w
+
+
+def test_picture_by_mouse(pointing: tuple[Page, Locator]) -> None:
+    page, figure = pointing
+    assert not _marked(figure)
+    for row in range(2):
+        for column in range(4):
+            page.mouse.move(*_middle(figure, 4 * row + column))
+            _says(figure, row, column)
+    page.mouse.move(0, 0)
+    assert not _marked(figure)
+
+
+def test_picture_by_keyboard(pointing: tuple[Page, Locator]) -> None:
+    page, figure = pointing
+    assert figure.locator(".o[tabindex='0']").count() == 1
+    figure.locator(".o").first.focus()
+    _says(figure, 0, 0)
+    for key, row, column in (
+        ("ArrowRight", 0, 1),
+        ("ArrowDown", 1, 1),
+        ("ArrowLeft", 1, 0),
+        ("ArrowUp", 0, 0),
+        ("ArrowUp", 0, 0),
+        ("End", 1, 3),
+        ("ArrowDown", 1, 3),
+        ("Home", 0, 0),
+    ):
+        page.keyboard.press(key)
+        _says(figure, row, column)
+    page.keyboard.press("Tab")  # one stop, then on
+    assert not _marked(figure)
+
+
+def test_picture_by_touch(pointing: tuple[Page, Locator]) -> None:
+    page, figure = pointing
+    page.set_viewport_size(PHONE)
+    for row, column in ((1, 2), (0, 3)):
+        page.touchscreen.tap(*_middle(figure, 4 * row + column))
+        _says(figure, row, column)
+
+
+def test_pictures_of_the_chapters_tell_their_numbers(
+    site: Path, browser: Browser
+) -> None:
+    pictures = 0
+    for name in PAGES:
+        path = site / f"{name}.html"
+        if 'class="pointat"' not in path.read_text(encoding="utf-8"):
+            continue
+        page, _ = open_page(browser, path, "light")
+        for figure in page.locator("figure.pointat").all():
+            pictures += 1
+            cells = figure.locator(".o")
+            for n in range(cells.count()):
+                cells.nth(n).focus()
+                ((shown, said),) = _marked(figure)
+                number = cells.nth(n).locator(":scope > text").text_content()
+                assert shown == n
+                assert said.startswith(cells.nth(n).get_attribute("aria-label")[:8])
+                assert re.search(rf"= {number}$|\]$", said), said
+        page.context.close()
+    assert pictures
+
+
+# ---- These tests see what they are there for
+
+
+SEEDS = {
+    "outside": '<img alt="a far picture" src="https://example.org/far.png">',
+    "console": "<script>console.error('seeded')</script>",
+    "formulas": "<p>as typed: $x$</p>",
+    "images": '<img alt="logo.svg" src="_static/logo.svg">',
+    "faint": '<figure><svg role="img" aria-label="a text" width="90" height="30">'
+    '<text x="5" y="20" fill="#777">faint</text></svg></figure>',
+    "axe": '<p style="color:#999;background:#aaa">faint</p>',
+    "cut": '<div style="width:600px">too wide</div>',
+}
+
+
+@pytest.fixture(scope="module")
+def seeded(
+    site: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Looked, Looked]:
+    """The same page as it is, and with all of the faults."""
+    folder = tmp_path_factory.mktemp("seeded")
+    clean = look(browser, _with(site, folder, ""), "dark")
+    return clean, look(browser, _with(site, folder, "".join(SEEDS.values())), "dark")
+
+
+@pytest.mark.parametrize("kind", SEEDS)
+def test_seeded_fault_is_found(kind: str, seeded: tuple[Looked, Looked]) -> None:
+    before, after = (getattr(looked, kind) for looked in seeded)
+    assert not before
+    assert after
+
+
+def test_seeded_dead_links_are_found(site: Path, tmp_path: Path) -> None:
+    links = ("nowhere.html", "index.html#nowhere", "#nowhere", "index.html")
+    html = "".join(f'<a href="{link}">a link</a>' for link in links)
+    clean = dead_links(_with(site, tmp_path, "").parent, ["seeded"])
+    seeded = dead_links(_with(site, tmp_path, html).parent, ["seeded"])
+    assert seeded == clean + [f"seeded: {link}" for link in links[:3]]
