@@ -1,6 +1,6 @@
 """What all tests share: layers built alike, and a way to run as readers run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jaxtyping
@@ -15,15 +15,13 @@ def _examples_have_torch(doctest_namespace: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def as_installed() -> Iterator[None]:
+def as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the shape checks that pytest switches on, as everyone else runs.
 
     A wrong shape then meets our own error and not jaxtyping's, and torch.compile
     sees the functions themselves.
     """
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", value=True)
 
 
 @pytest.fixture

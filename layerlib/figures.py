@@ -374,6 +374,9 @@ def still(figure: "Figure", alt: str) -> Still:
 
     if not alt.strip():
         raise ValueError("still: expected a text that says what the picture shows")
+    for legend in (axes.get_legend() for axes in figure.axes):
+        if legend:
+            legend.set_frame_on(False)  # its white would hide a light text
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
         figure.savefig(

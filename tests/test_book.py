@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 import layerlib
@@ -239,3 +240,21 @@ def test_the_landing_page_lists_every_layer() -> None:
     for name, cls in classes().items():
         assert f"<code>{name}</code>" in table
         assert cls.line._repr_html_() in table
+
+
+def test_the_code_of_the_readme_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102
+    assert f"# {names['line'].gradient(1)!r}" in block
+    torch.testing.assert_close(
+        names["layer"](names["x"]),
+        names["line"].literal(names["x"], names["layer"].weight) + names["layer"].bias,
+    )
+
+
+def test_the_picture_of_the_readme_is_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / path).exists(), path

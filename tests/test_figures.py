@@ -194,6 +194,8 @@ def test_still_is_inline_svg_with_its_text() -> None:
     assert "&lt;losses&gt;" in html
     assert "currentColor" in html
     assert "#000000" not in html
+    assert "#ffffff" not in html  # the legend's frame
+    assert svg.get("fill") == "currentColor"  # what has no color of its own
     assert "metadata" not in html
     assert not plt.get_fignums()
 

@@ -650,21 +650,21 @@ def test_default_python_is_not_one_that_was_asked_for():
 def small_book(tmp_path):
     """A book of two pages, built by the Makefile with the tools of this environment."""
     root = tmp_path / "a small book"
-    root.mkdir()
+    for name in ("chapters", "layerlib", "site", ".venv/bin"):
+        (root / name).mkdir(parents=True)
     builder = root / ".venv/bin/jupyter-book"
-    builder.parent.mkdir(parents=True)
     builder.symlink_to(Path(sys.executable).parent / builder.name)
     shutil.copy(ROOT / "Makefile", root)
-    for name in ("layerlib", "site"):
-        (root / name).mkdir()
     for name in ("constraints.txt", "requirements.txt"):
         (root / name).touch()
-    (root / "_config.yml").write_text("title: Small\nonly_build_toc_files: true\n")
+    (root / "_config.yml").write_text('title: Small\nexclude_patterns: [".*"]\n')
     (root / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters: [{file: page}]\n"
+        "format: jb-book\nroot: index\nchapters: [{file: chapters/page}]\n"
     )
-    (root / "index.md").write_text("# Index\n")
-    (root / "page.md").write_text("# Page\n\n[there](missing.md)\n")
+    (root / "index.ipynb").write_text(
+        notebooks.as_text(notebooks.canonical(notebook(new_markdown_cell("# Index"))))
+    )
+    (root / "chapters/page.md").write_text("# Page\n\n[there](missing.md)\n")
     return root
 
 
@@ -678,23 +678,41 @@ def test_faulty_book_fails_each_time_and_a_mended_one_is_whole(small_book):
         assert failed.returncode != 0
         assert "cross-reference target not found: 'missing.md'" in failed.stderr
 
-    (small_book / "page.md").write_text("# Page\n")
+    page = small_book / "chapters/page.md"
+    page.write_text("# Page\n")
     mended = build(small_book)
     assert mended.returncode == 0, mended.stderr
     html = small_book / "_build/html"
     assert mended.stdout.endswith(f"Open {html}/index.html\n")
-    assert (html / "page.html").exists()
+    assert (html / "chapters/page.html").exists()
 
-    # Nothing has changed, and nothing is made afresh.
-    before = (html / "page.html").stat().st_ino
-    assert build(small_book).returncode == 0
-    assert (html / "page.html").stat().st_ino == before
+    again = build(small_book)
+    assert (again.returncode, again.stdout) == (0, f"Open {html}/index.html\n")
 
-    (small_book / "page.md").unlink()
+    page.unlink()
     (small_book / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     assert build(small_book).returncode == 0
     assert (html / "index.html").exists()
-    assert not (html / "page.html").exists()
+    assert not (html / "chapters/page.html").exists()
+
+
+@pytest.mark.parametrize("source", ["chapters", "layerlib", "site", "_config.yml"])
+def test_change_in_a_source_builds_the_book_again(small_book, source):
+    builder = small_book / ".venv/bin/jupyter-book"
+    builder.unlink()
+    builder.write_text("#!/bin/sh\necho built\n")
+    builder.chmod(0o755)
+    long_ago = 1_000_000_000
+    for path in [*small_book.rglob("*")]:
+        os.utime(path, (long_ago, long_ago))
+    assert "built" in build(small_book).stdout
+    assert "built" not in build(small_book).stdout
+    path = small_book / source
+    changed = path if path.is_file() else path / "new.txt"
+    changed.write_text("new")
+    later = (small_book / "_build/done").stat().st_mtime + 1
+    os.utime(changed, (later, later))
+    assert "built" in build(small_book).stdout
 
 
 def test_tests_run_in_order_and_stop_at_the_first_failure(tmp_path):

@@ -33,7 +33,8 @@ def check(name: str, answer: Any) -> Verdict:
         LookupError: there is no such exercise; the message has the nearest names.
 
     >>> check("recipe-outer", "b i, b j -> b i j")
-    recipe-outer: right. All 21 cases agree, and so do the gradients.
+    recipe-outer: right.
+    All 21 cases agree, and so do the gradients.
     >>> check("linear-count", 784 * 128 + 128 * 10)
     linear-count: not yet. The biases are missing: each output has one.
     """

@@ -22,7 +22,8 @@ from layerlib.show import moves
 
 UNFILLED = (
     "not filled in yet.\n"
-    "Put your answer in place of `...`, run that cell, and then this one."
+    "Put your answer in place of `...`, run that\n"
+    "cell, and then this one."
 )
 SMALL = 8  # the sizes of a small case multiply up to at most this
 
@@ -209,7 +210,7 @@ class Task:
         if problem:
             return False, f"not yet. {self._mistake(attempts)}{problem}"
         gradients = "" if self.given else ", and so do the gradients"
-        return True, f"right. All {len(attempts)} cases agree{gradients}."
+        return True, f"right.\nAll {len(attempts)} cases agree{gradients}."
 
     def _problem(self, answer: Any, attempts: Sequence["Attempt"]) -> str:
         """What is wrong first, in words; or nothing."""
