@@ -158,19 +158,19 @@ def main(family: str, folder: Path) -> None:
     package = folder / "layerlib"
     shutil.copytree(PACKAGE, package)
     sys.path.insert(0, str(folder))
-    assert tests_pass(family), "the tests fail without any mistake"
+    assert passes(family), "the tests fail without any mistake"
     assert Path(sys.modules["layerlib"].__file__).parent == package
     file = package / f"{family}.py"
     source, unnoticed = file.read_text(encoding="utf-8"), []
     for mistake, (right, wrong) in MISTAKES[family].items():
         assert source.count(right) == 1, f"no place, or several, for: {mistake}"
         file.write_text(source.replace(right, wrong), encoding="utf-8")
-        if tests_pass(family):
+        if passes(family):
             unnoticed.append(mistake)
     (folder / "unnoticed.json").write_text(json.dumps(unnoticed), encoding="utf-8")
 
 
-def tests_pass(family: str) -> bool:
+def passes(family: str) -> bool:
     ours = {"layerlib", "conftest", "tests", *(f.stem for f in TESTS.glob("*.py"))}
     for name in [name for name in sys.modules if name.split(".")[0] in ours]:
         del sys.modules[name]

@@ -390,6 +390,16 @@ def test_metadata_of_a_cell():
     assert only_cell(notebook(new_code_cell("1", metadata={"tags": []}))).metadata == {}
 
 
+def test_what_the_site_folds_is_folded_in_jupyterlab_too():
+    folded = only_cell(notebook(new_code_cell("1", metadata={"tags": ["hide-cell"]})))
+    assert folded.metadata.jupyter == {"outputs_hidden": True, "source_hidden": True}
+    shown = {"tags": ["raises-exception"], "jupyter": {"source_hidden": True}}
+    assert (
+        "jupyter"
+        not in only_cell(notebook(new_code_cell("1", metadata=shown))).metadata
+    )
+
+
 def test_cells_are_numbered_in_order():
     result = new_output("execute_result", {"text/plain": "2"}, execution_count=7)
     content = notebook(

@@ -1,0 +1,75 @@
+# Each target makes .venv first, or completes it: tools/environment.py. Another Python
+# than python3 for it: make book PYTHON=python3.12
+
+PYTHON ?= python3
+BIN = .venv/bin
+# A Python that was asked for by name replaces an environment made with another one.
+ASKED = $(if $(filter file,$(origin PYTHON)),,--this-python)
+ENVIRONMENT = $(PYTHON) -I -S tools/environment.py $(ASKED)
+
+# What the website is made from. When any of it is newer than the last good build, all
+# pages are built: Sphinx by itself would keep a page that was deleted, and be silent
+# the second time about a fault that it has reported once.
+SOURCES = Makefile _config.yml _toc.yml chapters constraints.txt index.ipynb layerlib \
+	requirements.txt site
+CHANGED = $$(find $(SOURCES) -name __pycache__ -prune -o -newer _build/done -print)
+
+# Two workers with a thread each: with more threads than cores torch takes many times as
+# long. The notebooks were run with as many threads as there are cores, so this shows,
+# too, that no printed number depends on that.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# As in tools/notebooks.py: the same order in sets, and nobody's own IPython profile.
+KERNEL = PYTHONHASHSEED=0 IPYTHONDIR="$(CURDIR)/.venv/ipython"
+NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
+	--nbval-current-env --nbval-cell-timeout=60 --nbval-kernel-startup-timeout=60
+
+.PHONY: help book test lab notebooks bench format constraints mathjax clean
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+book: ## build the website and say which file to open
+	@$(ENVIRONMENT) book
+	@if ! [ -f _build/done ] || [ -n "$(CHANGED)" ]; then \
+		rm -rf _build && mkdir _build && touch _build/started && \
+		$(BIN)/jupyter-book build . -q -W -n --keep-going && \
+		mv _build/started _build/done; fi
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: ## check everything: code, types, tests, each number in the book, the website
+	@$(ENVIRONMENT) test
+	@echo "== format" && $(BIN)/ruff format --check .
+	@echo "== lint" && $(BIN)/ruff check .
+	@echo "== form of the notebooks" && $(BIN)/python tools/notebooks.py --check
+	@echo "== types" && $(BIN)/python -m mypy
+	@echo "== tests" && $(PYTEST) --ignore=tests/test_site.py
+	@echo "== notebooks, run again and compared" && $(NBVAL) index.ipynb chapters
+	@echo "== website, in a browser" && $(BIN)/python -m pytest tests/test_site.py
+
+lab: ## open the chapters in JupyterLab
+	@$(ENVIRONMENT) book
+	@$(BIN)/python -m jupyterlab index.ipynb
+
+notebooks: ## run all notebooks again and bring them into their canonical form
+	@$(ENVIRONMENT) book
+	@$(BIN)/python tools/notebooks.py
+
+bench: ## measure what the layers cost, next to torch and to peers
+	@$(ENVIRONMENT) test
+	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
+
+format: ## format code and notebooks, and mend what the linter can mend
+	@$(ENVIRONMENT) test
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/python tools/notebooks.py --no-run
+
+constraints: ## write constraints.txt anew, after a change in the requirements
+	@$(PYTHON) -I tools/environment.py constraints
+
+mathjax: ## fetch MathJax for the website anew
+	@$(PYTHON) site/vendor_mathjax.py
+
+clean: ## remove what was built; the environment stays
+	@rm -rf _build build layerlib.egg-info .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache

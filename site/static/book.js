@@ -1,0 +1,18 @@
+// What the theme leaves to be desired, in the browser.
+
+// Sphinx's search reads each page that it found to show a few of its words; a page that
+// was opened from a folder may not read another one.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+// A formula that is wider than the page scrolls by itself, so the keyboard must reach
+// it. The theme sees to that for code and outputs, but not for formulas.
+const reachWideFormulas = () =>
+  document.querySelectorAll("mjx-container[display]").forEach((formula) => {
+    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+    else formula.removeAttribute("tabindex");
+  });
+window.addEventListener("load", () =>
+  window.MathJax?.startup?.promise?.then(reachWideFormulas),
+);
+window.addEventListener("resize", reachWideFormulas);
+document.addEventListener("toggle", reachWideFormulas, true); // a fold was opened
