@@ -1,12 +1,13 @@
 """What NLinear costs next to delu's, forward and backward: `make bench`.
 
-Each pair is measured in turn, several times, in one process: machines change their
-speed, and the ratio of neighbours does not mind. A ratio below 1 says that ours is
-faster.
+Each pair is measured in turn, so that a machine that changes its speed changes both,
+and in several processes: where the tensors lie in memory is drawn anew in each, and can
+cost a fifth. The ratio is the median over the processes; below 1, ours is faster.
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 
 import delu
 import torch
@@ -16,11 +17,11 @@ from torch.utils.benchmark import Timer
 import layerlib
 
 SHAPES = [(256, 64, 64, 64), (32, 256, 128, 128), (1024, 32, 16, 16)]
-ROUNDS = 9
+PROCESSES = 9
 
 
-def measured(run: Callable[[], object]) -> float:
-    """Median seconds of one call."""
+def seconds(run: Callable[[], object]) -> float:
+    """Median time of one call."""
     timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
     return timer.blocked_autorange(min_run_time=0.2).median
 
@@ -36,30 +37,42 @@ def calls(
     }
 
 
-def main() -> None:
-    """Prints the times and their ratio for each shape."""
-    print(f"NLinear, {torch.get_num_threads()} threads, median of {ROUNDS} pairs")
-    print(
-        f"{'(batch, n, in, out)':22}{'pass':14}{'delu':>9}{'layerlib':>10}{'ratio':>8}"
-    )
+def pairs() -> Iterator[tuple[str, float, float]]:
+    """For each shape and pass, its name, the time of delu's and of ours."""
     for batch, n, features, out in SHAPES:
         x = torch.randn(batch, n, features, requires_grad=True)
         cotangent = torch.randn(batch, n, out)
         theirs = calls(delu.nn.NLinear(n, features, out), x, cotangent)
         ours = calls(layerlib.NLinear(n, features, out), x, cotangent)
         for kind in ours:
-            pairs = [
-                (measured(theirs[kind]), measured(ours[kind])) for _ in range(ROUNDS)
-            ]
-            delus, layerlibs = (
-                statistics.median(times) for times in zip(*pairs, strict=True)
+            name = f"{(batch, n, features, out)!s:22}{kind:14}"
+            yield name, seconds(theirs[kind]), seconds(ours[kind])
+
+
+def measured(_: int) -> list[tuple[str, float, float]]:
+    """One process's share."""
+    return list(pairs())
+
+
+def main() -> None:
+    """Prints the times in milliseconds, and their ratio, for each shape and pass."""
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        rounds = pool.map(measured, range(PROCESSES), chunksize=1)
+    print(
+        f"NLinear, {torch.get_num_threads()} threads, median of {PROCESSES} processes"
+    )
+    print(
+        f"{'(batch, n, in, out)':22}{'pass':14}{'delu':>8}{'layerlib':>10}{'ratio':>7}"
+    )
+    for same_case in zip(*rounds, strict=True):
+        (name, *_), *_ = same_case
+        delus, layerlibs, ratio = (
+            statistics.median(values)
+            for values in zip(
+                *((d * 1e3, m * 1e3, m / d) for _, d, m in same_case), strict=True
             )
-            ratio = statistics.median(mine / right for right, mine in pairs)
-            shape = str((batch, n, features, out))
-            print(
-                f"{shape:22}{kind:14}{delus * 1e3:6.2f} ms{layerlibs * 1e3:7.2f} ms"
-                f"{ratio:8.2f}"
-            )
+        )
+        print(f"{name}{delus:8.2f}{layerlibs:10.2f}{ratio:7.2f}")
 
 
 if __name__ == "__main__":

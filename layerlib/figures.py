@@ -179,7 +179,8 @@ class PointAt:
             for flat, value in enumerate(panel.values.flatten().tolist()):
                 x, y = panel.corner(flat)
                 parts.append(_cell(x0 + x, y0 + y, value))
-        parts.append(_line("sum hint", "Point at a cell of the output.", bottom + LINE))
+        hint = f"Point at a cell of {self._output.title}."
+        parts.append(_line("sum hint", hint, bottom + LINE))
         x0, y0 = origins[-1]
         values = self._output.values.flatten().tolist()
         for flat, (value, lines) in enumerate(zip(values, wrapped, strict=True)):
