@@ -132,9 +132,9 @@ class NLinear(nn.Module):
         if self.bias is not None:
             nn.init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
+    def forward(self, x: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
         """Each position of the input against its own weight, plus its own bias."""
-        return nlinear(input, self.weight, self.bias)
+        return nlinear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The arguments of the constructor."""

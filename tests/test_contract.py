@@ -52,6 +52,7 @@ def test_top_level_holds_every_class_and_nothing_but_classes() -> None:
 def test_signature_is_torchs(name: str) -> None:
     ours, theirs = classes()[name], torch_class(name)
     assert _parameters(ours.__init__) == _parameters(theirs.__init__)
+    assert _parameters(ours.forward) == _parameters(theirs.forward)
     if issubclass(ours, theirs):  # torch's own checks are then in force too
         assert ours.__init__ is theirs.__init__
 
