@@ -23,6 +23,10 @@ KERNEL = PYTHONHASHSEED=0 IPYTHONDIR="$(CURDIR)/.venv/ipython"
 NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 	--nbval-current-env --nbval-cell-timeout=60 --nbval-kernel-startup-timeout=60
 
+# Which notebooks are trusted is kept in the environment, not in the reader's own files.
+NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
+	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
+
 .PHONY: help book test lab notebooks bench format constraints mathjax clean
 
 help: ## list what make can do
@@ -48,7 +52,10 @@ test: ## check everything: code, types, tests, each number in the book, the webs
 
 lab: ## open the chapters in JupyterLab
 	@$(ENVIRONMENT) book
-	@$(BIN)/python -m jupyterlab index.ipynb
+	@# JupyterLab strips the pictures from a notebook that it has not been told to trust.
+	@$(BIN)/jupyter trust $(NOTARY) index.ipynb chapters/*.ipynb chapters/*/*.ipynb \
+		>.venv/trusted
+	@$(BIN)/python -m jupyterlab $(NOTARY) index.ipynb
 
 notebooks: ## run all notebooks again and bring them into their canonical form
 	@$(ENVIRONMENT) book

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 WIDTH, CELL, GAP, TOP, LINE = 340, 26, 10, 40, 17  # in units of the drawing
 LARGEST = 60_000  # bytes of one picture
 
+# A viewer that does not trust a notebook strips <style> and <svg>, and would leave a
+# heap of numbers; the attribute `hidden`, which the style overrules, then leaves the
+# caption alone.
 _STYLE = """<style>
 .pointat{margin:0;color:inherit}
+.pointat [hidden]{display:block!important}
 .pointat svg{display:block;width:100%}
 .pointat text{fill:currentColor;font:12px sans-serif;text-anchor:middle;
 dominant-baseline:central}
@@ -41,6 +45,13 @@ stroke:#e69f00;stroke-opacity:1;stroke-width:2.5}
 .pointat svg:has(.o:hover) .o:focus:not(:hover)>.h{visibility:hidden}
 .pointat svg:has(.o:hover) .hint,.pointat svg:has(.o:focus) .hint{visibility:hidden}
 .pointat figcaption{font-size:.9em}
+</style>"""
+
+# Here the caption is for those viewers only: what is drawn has the text as its label.
+_STILL_STYLE = """<style>
+.still{margin:0;color:inherit}
+.still [hidden]{display:block!important}
+.still figcaption{display:none}
 </style>"""
 
 # Without this script each cell is a tab stop; with it one is, and the arrows move.
@@ -197,8 +208,9 @@ class PointAt:
         caption = escape(self._caption())
         return (
             f'<figure class="pointat" data-columns="{self._output.blocks[-1]}">{_STYLE}'
-            f'<svg viewBox="0 0 {width} {height}" style="max-width:{width * 7 // 5}px" '
-            f'role="group" aria-label="{caption}">{"".join(parts)}</svg>'
+            f'<div hidden><svg viewBox="0 0 {width} {height}" '
+            f'style="max-width:{width * 7 // 5}px" role="group" aria-label="{caption}">'
+            f"{''.join(parts)}</svg></div>"
             f"<figcaption>{caption}</figcaption></figure>{_SCRIPT}"
         )
 
@@ -354,7 +366,10 @@ class Still:
         return f"a picture: {self._alt}"
 
     def _repr_html_(self) -> str:
-        return f'<figure class="still" style="margin:0">{self._svg}</figure>'
+        return (
+            f'<figure class="still">{_STILL_STYLE}<div hidden>{self._svg}</div>'
+            f"<figcaption>{escape(self._alt)}</figcaption></figure>"
+        )
 
 
 def still(figure: "Figure", alt: str) -> Still:
