@@ -23,7 +23,7 @@ LARGEST = 60_000  # bytes of one picture
 
 # A viewer that does not trust a notebook strips <style> and <svg>, and would leave a
 # heap of numbers; the attribute `hidden`, which the style overrules, then leaves the
-# caption alone.
+# caption alone. It has a value, since JupyterLab strips empty attributes as well.
 _STYLE = """<style>
 .pointat{margin:0;color:inherit}
 .pointat [hidden]{display:block!important}
@@ -208,7 +208,7 @@ class PointAt:
         caption = escape(self._caption())
         return (
             f'<figure class="pointat" data-columns="{self._output.blocks[-1]}">{_STYLE}'
-            f'<div hidden><svg viewBox="0 0 {width} {height}" '
+            f'<div hidden="hidden"><svg viewBox="0 0 {width} {height}" '
             f'style="max-width:{width * 7 // 5}px" role="group" aria-label="{caption}">'
             f"{''.join(parts)}</svg></div>"
             f"<figcaption>{caption}</figcaption></figure>{_SCRIPT}"
@@ -367,7 +367,7 @@ class Still:
 
     def _repr_html_(self) -> str:
         return (
-            f'<figure class="still">{_STILL_STYLE}<div hidden>{self._svg}</div>'
+            f'<figure class="still">{_STILL_STYLE}<div hidden="hidden">{self._svg}</div>'
             f"<figcaption>{escape(self._alt)}</figcaption></figure>"
         )
 

@@ -226,5 +226,19 @@ def test_import_stays_light() -> None:
     assert done.stdout == "set()\n"
 
 
+def test_a_viewer_that_strips_the_svg_shows_the_caption_alone() -> None:
+    for picture in (
+        point_at(LINEAR, whole(2, 3), whole(4, 3)),
+        still(drawing(), "Up."),
+    ):
+        html = re.sub(
+            r"<(style|script)>.*?</\1>", "", picture._repr_html_(), flags=re.DOTALL
+        )
+        left = re.sub(r'<div hidden="hidden">.*?</div>', "", html, flags=re.DOTALL)
+        caption = re.search("<figcaption>(.*)</figcaption>", html)[1]
+        assert re.sub("<[^>]*>", "", left) == caption
+        assert caption
+
+
 def test_a_picture_is_an_object_of_its_own() -> None:
     assert isinstance(point_at(LINEAR, whole(2, 3), whole(4, 3)), PointAt)
