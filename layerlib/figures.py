@@ -367,7 +367,8 @@ class Still:
 
     def _repr_html_(self) -> str:
         return (
-            f'<figure class="still">{_STILL_STYLE}<div hidden="hidden">{self._svg}</div>'
+            f'<figure class="still">{_STILL_STYLE}'
+            f'<div hidden="hidden">{self._svg}</div>'
             f"<figcaption>{escape(self._alt)}</figcaption></figure>"
         )
 
