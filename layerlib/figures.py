@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH, CELL, GAP, TOP, LINE = 340, 26, 10, 40, 17  # in units of the drawing
 LARGEST = 60_000  # bytes of one picture
+WHOLE = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
 # A viewer that does not trust a notebook strips <style> and <svg>, and would leave a
 # heap of numbers; the attribute `hidden`, which the style overrules, then leaves the
@@ -112,6 +113,8 @@ class _Panel:
 
     def place(self, flat: int) -> str:
         """The cell with this flat index, as one writes it: ``x[0, 2]``."""
+        if not self.values.ndim:
+            return self.title
         index = torch.unravel_index(torch.tensor(flat), self.values.shape)
         return f"{self.title}[{', '.join(str(int(n)) for n in index)}]"
 
@@ -252,10 +255,10 @@ def point_at(
         ValueError: too many axes, too many cells, or the names do not fit.
 
     >>> point_at(Recipe("i, i ->"), torch.tensor([1, 2]), torch.tensor([3, -4])).sums()
-    ['output[] = 1·3 + 2·(−4) = −5']
+    ['output = 1·3 + 2·(−4) = −5']
     """
     for tensor in tensors:
-        if tensor.is_floating_point() or tensor.is_complex():
+        if tensor.dtype not in WHOLE:
             raise TypeError(f"point_at: expected whole numbers, got {tensor.dtype}")
         if tensor.ndim > 4 or not tensor.numel():
             raise ValueError(

@@ -58,7 +58,7 @@ def test_sums_equal_the_output(
         else:
             index = [int(n) for n in re.findall(r"-?\d+", made)]
             assert inputs[0][tuple(index)] == right
-        assert place.startswith("output[")
+        assert re.fullmatch(r"output(\[\d+(, \d+)*\])?", place)
 
 
 @pytest.mark.parametrize(("line", "inputs", "sizes"), PICTURES)
@@ -148,6 +148,12 @@ def test_size_is_watched() -> None:
             (),
             TypeError,
             "expected whole numbers, got torch.float32",
+        ),
+        (
+            [torch.ones(2) > 0],
+            (),
+            TypeError,
+            "expected whole numbers, got torch.bool",
         ),
         (
             [whole(2, 2, 2, 2, 2)],
