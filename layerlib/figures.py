@@ -13,21 +13,16 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from layerlib.recipe import Rearrange, Recipe, colour
+from layerlib.recipe import Rearrange, Recipe, colour, split_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, CELL, GAP, TOP, LINE = 340, 26, 10, 40, 17  # in units of the drawing
+WIDTH, CELL, GAP, LINE = 340, 26, 10, 17  # in units of the drawing
 LARGEST = 60_000  # bytes of one picture
 WHOLE = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
-# A viewer that does not trust a notebook strips <style> and <svg>, and would leave a
-# heap of numbers; the attribute `hidden`, which the style overrules, then leaves the
-# caption alone. It has a value, since JupyterLab strips empty attributes as well.
-_STYLE = """<style>
-.pointat{margin:0;color:inherit}
-.pointat [hidden]{display:block!important}
+_STYLE = """
 .pointat svg{display:block;width:100%}
 .pointat text{fill:currentColor;font:12px sans-serif;text-anchor:middle;
 dominant-baseline:central}
@@ -46,19 +41,13 @@ stroke:#e69f00;stroke-opacity:1;stroke-width:2.5}
 .pointat svg:has(.o:hover) .o:focus:not(:hover)>.h{visibility:hidden}
 .pointat svg:has(.o:hover) .hint,.pointat svg:has(.o:focus) .hint{visibility:hidden}
 .pointat figcaption{font-size:.9em}
-</style>"""
-
-# Here the caption is for those viewers only: what is drawn has the text as its label.
-_STILL_STYLE = """<style>
-.still{margin:0;color:inherit}
-.still [hidden]{display:block!important}
-.still figcaption{display:none}
-</style>"""
+"""
 
 # Without this script each cell is a tab stop; with it one is, and the arrows move.
 _SCRIPT = """<script>
 (()=>{for(const f of document.querySelectorAll(".pointat:not([data-on])")){
-f.dataset.on="";const o=[...f.querySelectorAll(".o")],w=+f.dataset.columns,
+f.dataset.on="";const o=[...f.querySelectorAll(".o")],
+w=+f.querySelector("svg").dataset.columns,
 m={ArrowLeft:-1,ArrowRight:1,ArrowUp:-w,ArrowDown:w};
 o.forEach((g,i)=>{if(i)g.setAttribute("tabindex","-1");
 g.addEventListener("keydown",e=>{
@@ -153,17 +142,20 @@ class PointAt:
     def sums(self) -> list[str]:
         """For each cell of the output, in order, the sum that made it, written out."""
         totals = self._output.values.flatten().tolist()
+        values = [panel.values.flatten().tolist() for panel in self._inputs]
         return [
-            f"{self._output.place(flat)} = {self._made(terms)} = {_number(total)}"
+            f"{self._output.place(flat)} = {self._made(terms, values)} = "
+            f"{_number(total)}"
             for flat, (terms, total) in enumerate(
                 zip(self._made_of, totals, strict=True)
             )
         ]
 
-    def _made(self, terms: Sequence[tuple[int, ...]]) -> str:
+    def _made(
+        self, terms: Sequence[tuple[int, ...]], values: Sequence[Sequence[int]]
+    ) -> str:
         if len(terms) == len(terms[0]) == 1:
             return self._inputs[0].place(terms[0][0])
-        values = [panel.values.flatten().tolist() for panel in self._inputs]
         return " + ".join(
             "·".join(_factor(v[n]) for v, n in zip(values, term, strict=True))
             for term in terms
@@ -208,14 +200,13 @@ class PointAt:
                 f"{_cell(x0 + x, y0 + y, value)}"
                 f'<g class="h"><path d="{self._boxes(flat, origins)}"/>{told}</g></g>'
             )
-        caption = escape(self._caption())
-        return (
-            f'<figure class="pointat" data-columns="{self._output.blocks[-1]}">{_STYLE}'
-            f'<div hidden="hidden"><svg viewBox="0 0 {width} {height}" '
-            f'style="max-width:{width * 7 // 5}px" role="group" aria-label="{caption}">'
-            f"{''.join(parts)}</svg></div>"
-            f"<figcaption>{caption}</figcaption></figure>{_SCRIPT}"
+        caption, columns = self._caption(), self._output.blocks[-1]
+        svg = (
+            f'<svg viewBox="0 0 {width} {height}" data-columns="{columns}" '
+            f'style="max-width:{width * 7 // 5}px" role="group" '
+            f'aria-label="{escape(caption)}">{"".join(parts)}</svg>'
         )
+        return _figure("pointat", _STYLE, svg, caption) + _SCRIPT
 
     def _boxes(self, flat: int, origins: Sequence[tuple[int, int]]) -> str:
         boxes = ""
@@ -305,7 +296,7 @@ def _made_of(recipe: Recipe, tensors: Sequence[Tensor]) -> list[list[tuple[int, 
 
 def _axes(side: str, ndim: int) -> tuple[str, ...]:
     """The names of the axes of one side of a line; ``...`` is as many as are left."""
-    names = [name.strip("()") for name in re.findall(r"\([^)]*\)|\S+", side)]
+    names = split_axes(side)
     if "..." in names:
         at, rest = names.index("..."), ndim - len(names) + 1
         names[at : at + 1] = ["..."] * rest
@@ -359,6 +350,18 @@ def _factor(value: int) -> str:
     return f"({_number(value)})" if value < 0 else _number(value)
 
 
+def _figure(kind: str, style: str, svg: str, caption: str) -> str:
+    # A viewer that does not trust a notebook strips <style> and <svg>, and would leave
+    # a heap of numbers; the attribute `hidden`, which the style overrules, then leaves
+    # the caption alone. It has a value, since JupyterLab strips empty attributes, too.
+    return (
+        f'<figure class="{kind}"><style>.{kind}{{margin:0;color:inherit}}'
+        f".{kind} [hidden]{{display:block!important}}{style}</style>"
+        f'<div hidden="hidden">{svg}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
 class Still:
     """A picture that does not move: `still` makes it."""
 
@@ -369,11 +372,9 @@ class Still:
         return f"a picture: {self._alt}"
 
     def _repr_html_(self) -> str:
-        return (
-            f'<figure class="still">{_STILL_STYLE}'
-            f'<div hidden="hidden">{self._svg}</div>'
-            f"<figcaption>{escape(self._alt)}</figcaption></figure>"
-        )
+        # Where the picture is drawn, its label says this already.
+        style = ".still figcaption{display:none}"
+        return _figure("still", style, self._svg, self._alt)
 
 
 def still(figure: "Figure", alt: str) -> Still:
@@ -414,7 +415,6 @@ def still(figure: "Figure", alt: str) -> Still:
     svg = re.sub(r' id="([\w.-]+)"', lambda m: m[0] if m[1] in used else "", svg)
     # What matplotlib draws in black it leaves without a color, or names it so.
     svg = re.sub(r"(fill|stroke): #000000", r"\1: currentColor", svg)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: _opened(m[1], alt), svg
     )

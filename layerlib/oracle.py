@@ -1,4 +1,4 @@
-"""Is this layer the same as that one? Values, gradients, states, under equal dice."""
+"""Is this layer the same as that one, and does that call fail as it is meant to?"""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -93,6 +93,24 @@ def same(
         "state": ", ".join(state),
     }
     return Report(tuple((kind, what) for kind, what in lines.items() if what))
+
+
+def raised(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """What a call raises, as text: ``Type: message``.
+
+    A chapter shows a call that fails, and checks with this what was raised.
+
+    Raises:
+        AssertionError: the call raised nothing.
+
+    >>> raised(int, "seven")
+    "ValueError: invalid literal for int() with base 10: 'seven'"
+    """
+    try:
+        function(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001  (whatever the call raises)
+        return f"{type(error).__name__}: {error}"
+    raise AssertionError(f"raised: {function!r} raised nothing")
 
 
 def _same_state(ours: Any, theirs: Any) -> list[str]:

@@ -88,10 +88,9 @@ class Line:
         return f'{type(self).__name__}("{self.line}")'
 
     def _repr_html_(self) -> str:
-        parts = re.split(r"(\w+|\.\.\.|->)", self.line)
+        parts, summed = re.split(r"(\w+|\.\.\.|->)", self.line), self.summed
         shown = (
-            "→" if part == "->" else chip(part, summed=part in self.summed)
-            for part in parts
+            "→" if part == "->" else chip(part, summed=part in summed) for part in parts
         )
         return (
             '<span class="recipe" style="font-family:monospace;line-height:2">'
@@ -101,6 +100,15 @@ class Line:
 
 def _names(side: str) -> list[str]:
     return re.findall(r"[^\W\d]\w*|\.\.\.", side)
+
+
+def split_axes(side: str) -> list[str]:
+    """The axes of one tensor in a line; those in parentheses are one, without them.
+
+    >>> split_axes("b (h w) ...")
+    ['b', 'h w', '...']
+    """
+    return [name.strip("()") for name in re.findall(r"\([^)]*\)|\S+", side)]
 
 
 def colour(name: str) -> str:

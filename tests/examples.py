@@ -1,4 +1,4 @@
-"""An example or more of every public class and function, for contract and purity.
+"""Examples of every public class and function, and numbers for the tests of families.
 
 The tests go over the package, not over this table: what is public and has no example
 here fails them.
@@ -20,6 +20,12 @@ import layerlib
 
 TOOLS = {"exercises", "figures", "oracle", "recipe", "show"}
 """The modules that are no family of layers."""
+
+
+def randn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """The same random numbers in each test, and others for other shapes."""
+    dice = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(shape, dtype=dtype, generator=dice)
 
 
 @dataclass

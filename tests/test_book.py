@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 import layerlib
 from examples import classes, families, functions
@@ -64,19 +64,8 @@ def test_one_family_one_name() -> None:
 
 
 def test_the_table_of_contents_has_every_notebook() -> None:
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    listed = {ROOT / f"{name}.ipynb" for name in _files(toc)}
+    listed = {ROOT / f"{page}.ipynb" for page in parse_toc_yaml(ROOT / "_toc.yml")}
     assert listed == set(NOTEBOOKS)
-
-
-def _files(part: Any) -> Iterator[str]:
-    if isinstance(part, list):
-        for one in part:
-            yield from _files(one)
-    elif isinstance(part, dict):
-        yield from (part[key] for key in ("file", "root") if key in part)
-        for value in part.values():
-            yield from _files(value)
 
 
 @each_chapter

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 import layerlib
+from examples import randn
 from layerlib.linear import BILINEAR, DOT, LINEAR, bilinear, linear
 from layerlib.oracle import same
 from rounding import rounds_well
@@ -17,11 +18,6 @@ from rounding import rounds_well
 HALVES = [torch.bfloat16, torch.float16]
 DTYPES = [torch.float64, torch.float32, *HALVES, torch.complex128]
 BATCHES = [(), (1,), (4,), (4, 2), (0,), (2, 0, 3)]
-
-
-def randn(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    dice = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(shape, dtype=dtype, generator=dice)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -9,17 +9,13 @@ import torch
 from torch import nn
 
 import layerlib
+from examples import randn
 from layerlib.nlinear import NLINEAR, nlinear
 from layerlib.oracle import same
 from rounding import rounds_well
 
 NS = [1, 4, (4,), (2, 3), (2, 3, 2)]
 BATCHES = [(), (1,), (5,), (5, 2), (0,), (2, 0, 3)]
-
-
-def randn(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    dice = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(shape, dtype=dtype, generator=dice)
 
 
 @pytest.mark.parametrize("bias", [True, False])

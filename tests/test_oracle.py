@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from layerlib.oracle import same
+from layerlib.oracle import raised, same
 
 X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 
@@ -128,6 +128,12 @@ def test_inputs_are_not_changed_and_keep_their_strides() -> None:
 
 def test_nan_equals_nan() -> None:
     same(lambda x: x / 0 * 0, lambda x: x * torch.nan, X)
+
+
+def test_what_a_call_raises() -> None:
+    assert raised(int, "x", base=8).startswith("ValueError: invalid literal for int()")
+    with pytest.raises(AssertionError, match="raised nothing"):
+        raised(abs, -1)
 
 
 def test_report_is_plain() -> None:

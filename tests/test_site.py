@@ -14,11 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import torch
-import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from filelock import FileLock
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 from layerlib.figures import point_at
 from layerlib.recipe import Recipe
@@ -44,15 +44,7 @@ AXE_NARROW = {**AXE, "rules": {"color-contrast": {"enabled": False}}}
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
-def _files(entry: dict[str, Any]) -> Iterator[str]:
-    yield entry.get("root") or entry["file"]
-    for part in entry.get("parts", [entry]):
-        for below in (*part.get("chapters", []), *part.get("sections", [])):
-            yield from _files(below)
-
-
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = [*_files(TOC), "search"]
+PAGES = [*parse_toc_yaml(ROOT / "_toc.yml"), "search"]
 
 
 # ---- The site and the browser

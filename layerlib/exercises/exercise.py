@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from layerlib.oracle import same
-from layerlib.recipe import Line, Rearrange
+from layerlib.recipe import Line, Rearrange, split_axes
 from layerlib.show import moves
 
 UNFILLED = (
@@ -352,11 +352,7 @@ class _Watch(TorchFunctionMode):
 def _terms(side: str) -> dict[str, list[str]]:
     """``x: b i, weight: o (h w)`` as ``{"x": ["b", "i"], "weight": ["o", "h w"]}``."""
     named = (term.rpartition(":") for term in side.split(","))
-    axis = re.compile(r"\([^)]*\)|\S+")
-    return {
-        name.strip() or "output": [part.strip("()") for part in axis.findall(term)]
-        for name, _, term in named
-    }
+    return {name.strip() or "output": split_axes(term) for name, _, term in named}
 
 
 def _shape(axes: Sequence[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
