@@ -125,6 +125,10 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
             "    _same_state(ours, theirs)\n    lines",
             "    lines",
         ),
+        "a call that raises nothing is let pass": (
+            'raise AssertionError(f"raised: {function!r} raised nothing")',
+            'return ""',
+        ),
         "inputs given, not copied": ("copy.deepcopy(x.detach())", "x.detach()"),
     },
     "figures": {
