@@ -36,6 +36,7 @@ LETTERS = {
     "q": ("query positions", "#8fe3dd"),
     "s": ("source positions", "#f2d29b"),
     "e": ("embedding features", "#b9c6ff"),
+    "v": ("words of the vocabulary", "#f2d29b"),
     ELLIPSIS: ("everything else, unchanged", "#ececec"),
 }
 """The alphabet of the book: what a letter stands for, and its colour."""
@@ -143,6 +144,27 @@ class Rearrange(Line):
     def __call__(self, tensor: Tensor, **sizes: int) -> Tensor:
         """The tensor with its axes as on the right; `sizes` of axes that are split."""
         return rearrange(tensor, self.line, **sizes)
+
+
+@dataclass(frozen=True, repr=False)
+class Reduce(Line):
+    """Another reduction than the sum, over the letters that are gone or 1 on the right.
+
+    >>> mean = Reduce("b c n -> 1 c 1", "mean")
+    >>> mean(torch.arange(4.0).reshape(2, 1, 2))
+    tensor([[[1.5000]]])
+
+    Source: `einops.reduce`, https://einops.rocks/api/reduce/.
+    """
+
+    operation: str
+
+    def __call__(self, tensor: Tensor, **sizes: int) -> Tensor:
+        """The tensor, reduced by ``mean``, ``max``, ``min`` or ``sum``."""
+        return reduce(tensor, self.line, self.operation, **sizes)
+
+    def __repr__(self) -> str:
+        return f'Reduce("{self.line}", "{self.operation}")'
 
 
 @dataclass(frozen=True)

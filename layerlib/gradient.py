@@ -1,0 +1,91 @@
+"""A gradient that is written down, where deriving it move by move would cost more.
+
+Autograd keeps what each move needs for its backward pass, and runs the moves one by
+one. Where the gradient of a whole layer is a short formula of its own, the layer gives
+it: less is kept, and less is read and written.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+P = ParamSpec("P")
+T = TypeVar("T", Tensor, tuple[Tensor, ...])
+
+
+class _Given(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(function: Any, _gradient: Any, _keeps: bool, *inputs: Any) -> Any:
+        return function(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        _, ctx.gradient, keeps, *given = inputs
+        outputs = output if isinstance(output, tuple) else (output,)
+        whole = [x for x in outputs if not (x.is_floating_point() or x.is_complex())]
+        if whole:
+            ctx.mark_non_differentiable(*whole)
+        ctx.kept = len(outputs) if keeps else 0
+        ctx.others = [None if isinstance(x, Tensor) else x for x in given]
+        tensors = [x if isinstance(x, Tensor) else None for x in given]
+        ctx.save_for_backward(*tensors, *outputs[: ctx.kept])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor) -> Any:
+        count = len(ctx.others)
+        inputs = [
+            other if x is None else x
+            for x, other in zip(ctx.saved_tensors[:count], ctx.others, strict=True)
+        ]
+        kept = ctx.saved_tensors[count:]
+        needed = ctx.needs_input_grad[3:]
+        found = ctx.gradient(needed, *cotangents, *kept, *inputs)
+        return None, None, None, *found, *(None for _ in inputs[len(found) :])
+
+
+def with_gradient(
+    gradient: Callable[..., Sequence[Tensor | None]], *, keeps_output: bool = False
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Decorates a function of positional arguments with its gradient.
+
+    ``gradient(needed, *cotangents, *inputs)`` gives the gradients of the first inputs,
+    in their order: None where ``needed`` (a truth value for each input) is false, or
+    where there is none. It is made of moves with gradients of their own, so that
+    second gradients, `torch.func` and `torch.compile` work. Whole-number outputs have
+    no gradient; their cotangents are given all the same.
+
+    Args:
+        gradient: computes the gradients of the inputs.
+        keeps_output: the outputs are given as well, between cotangents and inputs.
+
+    >>> @with_gradient(lambda needed, cotangent, x: [2 * x * cotangent])
+    ... def square(x):
+    ...     return x * x
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.grad(square(x), x)
+    (tensor(6.),)
+
+    Source: `torch.autograd.Function`.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+            if not (torch.is_grad_enabled() and _any_gradient(args)):
+                return function(*args, **kwargs)
+            result: T = _Given.apply(function, gradient, keeps_output, *args)  # type: ignore[no-untyped-call]
+            return result
+
+        return wrapper
+
+    return decorate
+
+
+def _any_gradient(inputs: tuple[object, ...]) -> bool:
+    return any(isinstance(x, Tensor) and x.requires_grad for x in inputs)

@@ -1,0 +1,62 @@
+"""Examples of the layers that only rearrange, and the known mistakes."""
+
+from examples import Example
+
+CLASSES = {
+    "ChannelShuffle": [Example([(2, 6, 3)], (3,))],
+    "Flatten": [Example([(2, 3, 4)]), Example([(2, 3, 4)], (0, 1))],
+    "Identity": [Example([(2, 3)]), Example([(2, 3)], (1,), {"spare": 2})],
+    "PixelShuffle": [Example([(2, 12, 2, 3)], (2,))],
+    "PixelUnshuffle": [Example([(2, 3, 4, 6)], (2,))],
+    "Unflatten": [Example([(2, 12)], (1, (3, 4)))],
+}
+
+FUNCTIONS = {
+    "channel_shuffle": [Example([(2, 6, 3)], (3,))],
+    "flatten": [Example([(2, 3, 4)]), Example([(2, 3, 4)], (1, -1))],
+    "pixel_shuffle": [Example([(2, 12, 2, 3)], (2,))],
+    "pixel_unshuffle": [Example([(2, 3, 4, 6)], (2,))],
+    "unflatten": [Example([(2, 12)], (1, (3, -1)))],
+}
+
+MISTAKES = {
+    "shapes": {
+        "width and height of the tiles exchanged": (
+            '"... (c kh kw) h w -> ... c (h kh) (w kw)"',
+            '"... (c kw kh) h w -> ... c (h kh) (w kw)"',
+        ),
+        "tiles laid out by the tile first": (
+            '"... (c kh kw) h w -> ... c (h kh) (w kw)"',
+            '"... (c kh kw) h w -> ... c (kh h) (kw w)"',
+        ),
+        "channels of a tile taken first": (
+            '"... (c kh kw) h w -> ... c (h kh) (w kw)"',
+            '"... (kh kw c) h w -> ... c (h kh) (w kw)"',
+        ),
+        "unshuffle reads the tile first": (
+            '"... c (h kh) (w kw) -> ... (c kh kw) h w"',
+            '"... c (kh h) (kw w) -> ... (c kh kw) h w"',
+        ),
+        "channels dealt out the other way": (
+            '"b (g c) ... -> b (c g) ..."',
+            '"b (c g) ... -> b (g c) ..."',
+        ),
+        "channels not dealt out": (
+            '"b (g c) ... -> b (c g) ..."',
+            '"b (g c) ... -> b (g c) ..."',
+        ),
+        "the end left out": ('"end_dim", end_dim, input) + 1', '"end_dim", end_dim, input)'),
+        "the rest of the axes taken from the end": ("*shape[end:])", "*shape[end + 1:])"),
+        "-1 takes the whole length": ("length // known if size == -1", "length if size == -1"),
+        "the axis behind instead of the axis": (
+            "*input.shape[dim + 1 :]",
+            "*input.shape[dim:]",
+        ),
+    },
+    "shapes purity": {
+        "torch's own function": (
+            "return CHANNEL_SHUFFLE(input, g=groups)",
+            "return nn.functional.channel_shuffle(input, groups)",
+        ),
+    },
+}  # fmt: skip
