@@ -21,7 +21,16 @@ from torch.utils._pytree import tree_map_only
 
 import layerlib
 
-TOOLS = {"axes", "exercises", "figures", "gradient", "oracle", "recipe", "show"}
+TOOLS = {
+    "axes",
+    "exercises",
+    "figures",
+    "gradient",
+    "layer",
+    "oracle",
+    "recipe",
+    "show",
+}
 """The modules that are no family of layers."""
 
 AWAITED = {
