@@ -6,13 +6,12 @@ cost a fifth. The ratio is the median over the processes; below 1, ours is faste
 """
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing import get_context
 
 import delu
 import torch
-from torch import Tensor, nn
-from torch.utils.benchmark import Timer
+from layers import calls, seconds
 
 import layerlib
 
@@ -20,30 +19,12 @@ SHAPES = [(256, 64, 64, 64), (32, 256, 128, 128), (1024, 32, 16, 16)]
 PROCESSES = 9
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Median time of one call."""
-    timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
-    return timer.blocked_autorange(min_run_time=0.2).median
-
-
-def calls(
-    layer: nn.Module, x: Tensor, cotangent: Tensor
-) -> dict[str, Callable[[], object]]:
-    """The forward pass alone, and with the backward pass."""
-    leaves = [x, *layer.parameters()]
-    return {
-        "forward": lambda: layer(x),
-        "and backward": lambda: torch.autograd.grad(layer(x), leaves, cotangent),
-    }
-
-
 def pairs() -> Iterator[tuple[str, float, float]]:
     """For each shape and pass, its name, the time of delu's and of ours."""
     for batch, n, features, out in SHAPES:
-        x = torch.randn(batch, n, features, requires_grad=True)
-        cotangent = torch.randn(batch, n, out)
-        theirs = calls(delu.nn.NLinear(n, features, out), x, cotangent)
-        ours = calls(layerlib.NLinear(n, features, out), x, cotangent)
+        shapes = [(batch, n, features)]
+        theirs = calls(delu.nn.NLinear(n, features, out), shapes)
+        ours = calls(layerlib.NLinear(n, features, out), shapes)
         for kind in ours:
             name = f"{(batch, n, features, out)!s:22}{kind:14}"
             yield name, seconds(theirs[kind]), seconds(ours[kind])

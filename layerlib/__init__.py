@@ -6,7 +6,7 @@ Classes stand here, under torch's names; functions stand in their families:
 
 from layerlib.linear import Bilinear, LazyLinear, Linear
 from layerlib.nlinear import NLinear
-from layerlib.recipe import Cost, Line, Rearrange, Recipe
+from layerlib.recipe import Cost, Line, Rearrange, Recipe, Reduce
 from layerlib.shapes import (
     ChannelShuffle,
     Flatten,
@@ -30,5 +30,6 @@ __all__ = [
     "PixelUnshuffle",
     "Rearrange",
     "Recipe",
+    "Reduce",
     "Unflatten",
 ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from einops import einsum, rearrange, reduce
@@ -64,6 +64,7 @@ class Line:
     """
 
     line: str
+    how: ClassVar[str] = "summed"
 
     def __post_init__(self) -> None:
         if not isinstance(self.line, str):
@@ -91,7 +92,8 @@ class Line:
     def _repr_html_(self) -> str:
         parts, summed = re.split(r"(\w+|\.\.\.|->)", self.line), self.summed
         shown = (
-            "→" if part == "->" else chip(part, summed=part in summed) for part in parts
+            "→" if part == "->" else chip(part, self.how if part in summed else "")
+            for part in parts
         )
         return (
             '<span class="recipe" style="font-family:monospace;line-height:2">'
@@ -117,17 +119,22 @@ def colour(name: str) -> str:
     return LETTERS[name][1] if name in LETTERS else "#dddddd"
 
 
-def chip(name: str, *, summed: bool = False) -> str:
-    """HTML of one letter in its colour; what is no name of an axis stays text."""
+def chip(name: str, how: str = "") -> str:
+    """HTML of one letter in its colour; what is no name of an axis stays text.
+
+    Args:
+        name: the letter.
+        how: what happened to the axis (``summed``), if it is gone on the right.
+    """
     if _names(name) != [name]:
         return escape(name)
     style = _CHIP.format(
         colour=colour(name),
-        weight="bold" if summed else "normal",
-        underline="underline" if summed else "none",
+        weight="bold" if how else "normal",
+        underline="underline" if how else "none",
     )
     told = LETTERS[name][0] if name in LETTERS else "an axis"
-    title = escape(f"{name}: {told}{', summed' if summed else ''}")
+    title = escape(f"{name}: {told}{how and ', '}{how}")
     return f'<span class="letter" style="{style}" title="{title}">{name}</span>'
 
 
@@ -148,7 +155,7 @@ class Rearrange(Line):
 
 @dataclass(frozen=True, repr=False)
 class Reduce(Line):
-    """Another reduction than the sum, over the letters that are gone or 1 on the right.
+    """Another reduction than the sum, over the letters that are not on the right.
 
     >>> mean = Reduce("b c n -> 1 c 1", "mean")
     >>> mean(torch.arange(4.0).reshape(2, 1, 2))
@@ -158,9 +165,10 @@ class Reduce(Line):
     """
 
     operation: str
+    how: ClassVar[str] = "reduced"
 
     def __call__(self, tensor: Tensor, **sizes: int) -> Tensor:
-        """The tensor, reduced by ``mean``, ``max``, ``min`` or ``sum``."""
+        """The tensor, reduced by its `operation`: ``mean``, ``max`` or ``min``."""
         return reduce(tensor, self.line, self.operation, **sizes)
 
     def __repr__(self) -> str:

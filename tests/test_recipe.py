@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from layerlib.recipe import LETTERS, Cost, Line, Rearrange, Recipe, chip
+from layerlib.recipe import LETTERS, Cost, Line, Rearrange, Recipe, Reduce, chip
 
 LINEAR = Recipe("... i, o i -> ... o")
 
@@ -297,3 +297,20 @@ def test_letters_can_be_read_on_their_colour(name: str) -> None:
         return sum(w * c for w, c in zip(weights, linear, strict=True))
 
     assert (luminance(LETTERS[name][1]) + 0.05) / (luminance("#111111") + 0.05) > 7
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"), [("mean", [[2.0, 3.0]]), ("max", [[3.0, 4.0]])]
+)
+def test_reduce_is_a_line_with_its_reduction(
+    operation: str, expected: list[list[float]]
+) -> None:
+    line = Reduce("b  i->1 i", operation)
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert line(x).tolist() == expected
+    assert repr(line) == f'Reduce("b i -> 1 i", "{operation}")'
+    assert line.summed == ("b",)
+    assert "b: batch, reduced" in line._repr_html_()
+    assert "summed" not in line._repr_html_()
+    assert line != Reduce("b i -> 1 i", "min")
+    assert pickle.loads(pickle.dumps(line)) == line  # noqa: S301
