@@ -4,7 +4,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from torch import Tensor
 
@@ -72,7 +72,7 @@ def places(
     stride: Sequence[int],
     dilation: Sequence[int],
     count: Sequence[int],
-) -> Iterator[tuple[slice, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     """For each place in the kernel, in order: the cells that all windows see there."""
     for at in itertools.product(*map(range, kernel_size)):
         yield tuple(

@@ -7,7 +7,7 @@ it: less is kept, and less is read and written.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, no_type_check
 
 import torch
 from torch import Tensor
@@ -15,26 +15,27 @@ from torch.autograd import Function
 
 P = ParamSpec("P")
 T = TypeVar("T", Tensor, tuple[Tensor, ...])
+Linear = Callable[Concatenate[Tensor, P], Tensor]
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 class _Given(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(function: Any, _gradient: Any, _keeps: bool, *inputs: Any) -> Any:
+    def forward(function: Any, _gradient: Any, _keeps: Any, *inputs: Any) -> Any:
         return function(*inputs)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        _, ctx.gradient, keeps, *given = inputs
+        _, ctx.gradient, (keeps_output, keeps_inputs), *given = inputs
         outputs = output if isinstance(output, tuple) else (output,)
         whole = [x for x in outputs if not (x.is_floating_point() or x.is_complex())]
         if whole:
             ctx.mark_non_differentiable(*whole)
-        ctx.kept = len(outputs) if keeps else 0
         ctx.others = [None if isinstance(x, Tensor) else x for x in given]
-        tensors = [x if isinstance(x, Tensor) else None for x in given]
-        ctx.save_for_backward(*tensors, *outputs[: ctx.kept])
+        tensors = [x if keeps_inputs and isinstance(x, Tensor) else None for x in given]
+        ctx.save_for_backward(*tensors, *(outputs if keeps_output else ()))
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
@@ -50,7 +51,10 @@ class _Given(Function):
 
 
 def with_gradient(
-    gradient: Callable[..., Sequence[Tensor | None]], *, keeps_output: bool = False
+    gradient: Callable[..., Sequence[Tensor | None]],
+    *,
+    keeps_output: bool = False,
+    keeps_inputs: bool = True,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorates a function of positional arguments with its gradient.
 
@@ -63,6 +67,8 @@ def with_gradient(
     Args:
         gradient: computes the gradients of the inputs.
         keeps_output: the outputs are given as well, between cotangents and inputs.
+        keeps_inputs: the tensors among the inputs are given; without, None stands for
+            each, and they need not stay in memory until the backward pass.
 
     >>> @with_gradient(lambda needed, cotangent, x: [2 * x * cotangent])
     ... def square(x):
@@ -79,7 +85,8 @@ def with_gradient(
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
             if not (torch.is_grad_enabled() and _any_gradient(args)):
                 return function(*args, **kwargs)
-            result: T = _Given.apply(function, gradient, keeps_output, *args)  # type: ignore[no-untyped-call]
+            keeps = (keeps_output, keeps_inputs)
+            result: T = _Given.apply(function, gradient, keeps, *args)  # type: ignore[no-untyped-call]
             return result
 
         return wrapper
@@ -89,3 +96,32 @@ def with_gradient(
 
 def _any_gradient(inputs: tuple[object, ...]) -> bool:
     return any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+
+
+def adjoints(one: Linear[P], other: Linear[P]) -> tuple[Linear[P], Linear[P]]:
+    """Gives two linear functions each other as their gradients.
+
+    Both are linear in their first argument, with real weights, and take the same
+    further ones. Neither keeps its input.
+
+    >>> double, _ = adjoints(lambda x, n: n * x, lambda y, n: n * y)
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.grad(double(x, 2), x)
+    (tensor(2.),)
+
+    Source: the transpose of a matrix, without the matrix.
+    """
+
+    def gradient_of_one(
+        _: object, cotangent: Tensor, _input: None, *args: P.args, **kwargs: P.kwargs
+    ) -> list[Tensor]:
+        return [second(cotangent, *args, **kwargs)]
+
+    def gradient_of_other(
+        _: object, cotangent: Tensor, _input: None, *args: P.args, **kwargs: P.kwargs
+    ) -> list[Tensor]:
+        return [first(cotangent, *args, **kwargs)]
+
+    first = with_gradient(gradient_of_one, keeps_inputs=False)(one)
+    second = with_gradient(gradient_of_other, keeps_inputs=False)(other)
+    return first, second

@@ -140,7 +140,8 @@ def torch_class(name: str) -> type[nn.Module]:
 
 def torch_function(name: str) -> Callable[..., Any] | None:
     """The function that ours takes the place of, if there is one."""
-    return getattr(functional, name, None) or getattr(torch, name, None)
+    found = getattr(functional, name, None) or getattr(torch, name, None)
+    return found if callable(found) else None  # torch.windows is a module
 
 
 CLASSES: dict[str, list[Example]] = collected("CLASSES")
