@@ -10,6 +10,7 @@ from torch import Tensor
 
 P = ParamSpec("P")
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 def along(
@@ -36,15 +37,13 @@ def along(
     return fixed(1), fixed(2), fixed(3)
 
 
-def numbers(
-    layer: str, argument: str, value: int | Sequence[int], n: int
-) -> tuple[int, ...]:
+def numbers(layer: str, argument: str, value: V | Sequence[V], n: int) -> tuple[V, ...]:
     """`value` for each of `n` axes: one number stands for all of them.
 
     Raises:
         ValueError: there are neither one nor `n` numbers.
     """
-    given = (value,) if isinstance(value, int) else tuple(value)
+    given = tuple(value) if isinstance(value, Sequence) else (value,)
     if len(given) not in (1, n):
         raise ValueError(
             f"{layer}: expected {argument} to be a number or {n} numbers, got {value}"

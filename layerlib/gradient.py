@@ -34,7 +34,12 @@ class _Given(Function):
         if whole:
             ctx.mark_non_differentiable(*whole)
         ctx.others = [None if isinstance(x, Tensor) else x for x in given]
-        tensors = [x if keeps_inputs and isinstance(x, Tensor) else None for x in given]
+        all_or_none = range(len(given) if keeps_inputs is True else 0)
+        keep = all_or_none if isinstance(keeps_inputs, bool) else keeps_inputs
+        tensors = [
+            x if n in keep and isinstance(x, Tensor) else None
+            for n, x in enumerate(given)
+        ]
         ctx.save_for_backward(*tensors, *(outputs if keeps_output else ()))
 
     @staticmethod
@@ -54,7 +59,7 @@ def with_gradient(
     gradient: Callable[..., Sequence[Tensor | None]],
     *,
     keeps_output: bool = False,
-    keeps_inputs: bool = True,
+    keeps_inputs: bool | Sequence[int] = True,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorates a function of positional arguments with its gradient.
 
@@ -67,8 +72,9 @@ def with_gradient(
     Args:
         gradient: computes the gradients of the inputs.
         keeps_output: the outputs are given as well, between cotangents and inputs.
-        keeps_inputs: the tensors among the inputs are given; without, None stands for
-            each, and they need not stay in memory until the backward pass.
+        keeps_inputs: the tensors among the inputs are given, or those at these places;
+            for another stands None. It need not stay in memory until the backward
+            pass, and may be written over before.
 
     >>> @with_gradient(lambda needed, cotangent, x: [2 * x * cotangent])
     ... def square(x):

@@ -16,10 +16,10 @@ class Computed(nn.Module):
     arguments.
     """
 
-    by: ClassVar[Callable[..., Tensor]]
+    by: ClassVar[Callable[..., Any]]
     settings: ClassVar[tuple[str, ...]]
 
-    def __init_subclass__(cls, *, by: Callable[..., Tensor] | None = None) -> None:
+    def __init_subclass__(cls, *, by: Callable[..., Any] | None = None) -> None:
         """Keeps the function, and the names of its arguments after the input."""
         super().__init_subclass__()
         if by is not None:

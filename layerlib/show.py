@@ -97,7 +97,8 @@ def moves(
         roots = [x for x in tree_leaves(outputs) if _has_gradient(x)]
         ones = [torch.ones_like(x) for x in roots]
         with recorder:
-            torch.autograd.grad(roots, leaves, ones, allow_unused=True)
+            if roots:
+                torch.autograd.grad(roots, leaves, ones, allow_unused=True)
     return recorder.names
 
 

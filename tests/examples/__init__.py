@@ -92,6 +92,8 @@ class Example:
     def meta(self) -> "Example":
         """The same on the meta device."""
         moved = tree_map_only(Tensor, lambda x: x.to("meta"), vars(self))
+        if "device" in self.kwargs:
+            moved["kwargs"] = {**moved["kwargs"], "device": "meta"}
         return Example(**moved)
 
 

@@ -1,17 +1,27 @@
 """Examples of the linear layers, and the known mistakes."""
 
+import torch
+
 from examples import Example
+
+DOUBLE = {"device": "cpu", "dtype": torch.float64}
 
 CLASSES = {
     "Bilinear": [
         Example([(4, 3), (4, 2)], (3, 2, 5)),
         Example([(3,), (2,)], (3, 2, 5), {"bias": False}),
+        Example([(3,), (2,)], (3, 2, 5), DOUBLE, dtype=torch.float64),
     ],
-    "LazyLinear": [Example([(2, 3)], (4,)), Example([(2, 3)], (4,), {"bias": False})],
+    "LazyLinear": [
+        Example([(2, 3)], (4,)),
+        Example([(2, 3)], (4,), {"bias": False}),
+        Example([(2, 3)], (4,), DOUBLE, dtype=torch.float64),
+    ],
     "Linear": [
         Example([(2, 3)], (3, 4)),
         Example([(3,)], (3, 4)),
         Example([(2, 5, 3)], (3, 4), {"bias": False}),
+        Example([(2, 3)], (3, 4), DOUBLE, dtype=torch.float64),
     ],
 }
 

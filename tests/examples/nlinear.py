@@ -1,5 +1,7 @@
 """Examples of NLinear, and the known mistakes."""
 
+import torch
+
 from examples import Example
 
 CLASSES = {
@@ -7,6 +9,12 @@ CLASSES = {
         Example([(2, 4, 3)], (4, 3, 5)),
         Example([(2, 3, 3)], ((2, 3), 3, 5)),
         Example([(2, 4, 3)], (4, 3, 5), {"bias": False}),
+        Example(
+            [(2, 4, 3)],
+            (4, 3, 5),
+            {"device": "cpu", "dtype": torch.float64},
+            dtype=torch.float64,
+        ),
     ],
 }
 

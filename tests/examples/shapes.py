@@ -13,7 +13,7 @@ CLASSES = {
 
 FUNCTIONS = {
     "channel_shuffle": [Example([(2, 6, 3)], (3,))],
-    "flatten": [Example([(2, 3, 4)]), Example([(2, 3, 4)], (1, -1))],
+    "flatten": [Example([(2, 3, 4)], (1, -1)), Example([(2, 3, 4)], (0, 1))],
     "pixel_shuffle": [Example([(2, 12, 2, 3)], (2,))],
     "pixel_unshuffle": [Example([(2, 3, 4, 6)], (2,))],
     "unflatten": [Example([(2, 12)], (1, (3, -1)))],

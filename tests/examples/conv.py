@@ -1,0 +1,81 @@
+"""Examples of the convolutions, and the known mistakes."""
+
+import torch
+
+from examples import Example
+
+SETTINGS = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False}
+TYPES = {"device": "cpu", "dtype": torch.float64}
+SHAPES = {1: (9,), 2: (7, 8), 3: (3, 4, 4)}
+
+
+def _layers(n: int, inputs: tuple[int, ...]) -> list[Example]:
+    size, wide = SHAPES[n], torch.float64
+    return [
+        Example([(2, 4, *size)], (*inputs, 6, 3), SETTINGS),
+        Example([(4, *size)], (*inputs, 6, 3), {"padding": "same"}),
+        Example([(2, 4, *size)], (*inputs, 4, 3), {"groups": 4, "padding": 2}),
+        *(
+            Example([(2, 4, *size)], (*inputs, 6, 3, 1, 1), {"padding_mode": mode})
+            for mode in ("reflect", "replicate")
+        ),
+        Example(
+            [(2, 4, *size)],
+            (*inputs, 6, 3, 1, 2),
+            {"padding_mode": "circular", **TYPES},
+            dtype=wide,
+        ),
+    ]
+
+
+CLASSES = {
+    f"{lazy}Conv{n}d": _layers(n, (4,) if not lazy else ())
+    for n in SHAPES
+    for lazy in ("", "Lazy")
+}
+
+FUNCTIONS = {
+    f"conv{n}d": [
+        Example([(2, 4, *size), (6, 4, *[3] * n), (6,)]),
+        Example([(4, *size), (6, 2, *[3] * n), (6,)], (2, 1, 2, 2)),
+        Example(
+            [(2, 4, *size), (4, 1, *[3] * n)], (), {"padding": "same", "groups": 4}
+        ),
+    ]
+    for n, size in SHAPES.items()
+}
+
+MISTAKES = {
+    "conv": {
+        "the kernel flipped": ("(WEIGHT(w, g=g) @ x)", "(WEIGHT(w, g=g).flip(-1) @ x)"),
+        "the dilation ignored": ("count = counts(padded, size, steps, spread)", "spread = (1,) * n\n    count = counts(padded, size, steps, spread)"),
+        "the stride ignored": ("count = counts(padded, size, steps, spread)", "steps = (1,) * n\n    count = counts(padded, size, steps, spread)"),
+        "the odd zero of 'same' in front": ("before, channels = tuple([p // 2", "before, channels = tuple([-(-p // 2)"),
+        "padding on one side only": ("both = [2 * p for p", "both = [p for p"),
+        "'same' without the dilation": ("both = [d * (k - 1) for", "both = [d * 0 + k - 1 for"),
+        "the bias twice": ("part + column for", "part + 2 * column for"),
+        "the bias for each place": ("reshape(-1, *[1 for _ in at.kernel_size])", "reshape(*[1 for _ in at.kernel_size], -1)"),
+        "groups exchanged with their channels": ('"b (g i) ... k -> b g (i k) (...)"', '"b (i g) ... k -> b g (i k) (...)"'),
+        "outputs exchanged with their groups": ('"(g o) i ... -> g o (i ...)"', '"(o g) i ... -> g o (i ...)"'),
+        "one row of the batch forgotten": ("torch.split(x, rows)", "torch.split(x, rows)[: 7 // rows]"),
+        "no conjugate in the gradient": ("else x.conj() for", "else x for"),
+        "few bits added up in few bits": ("WIDER.get(dtype, dtype)", "dtype"),
+        "the padding mode ignored": ('self.padding_mode != "zeros"', 'self.padding_mode == ""'),
+        "a bias of another shape is broadcast": ("bias.shape == (outputs,)", "True"),
+        "channels of another number pass": ("(x.shape[1] == inputs, inside, input)", "(True, inside, input)"),
+        "the bound without the root": ("1 / math.sqrt(terms)", "1 / terms"),
+        "a lazy layer becomes torch's": ("    cls_to_become = Conv2d\n", "    cls_to_become = nn.Conv2d\n"),
+    },
+    "conv contract": {
+        "torch's own forward": ("    def forward(self, input:", "    def _forward(self, input:"),
+        "another default": ("dilation: int | Sequence[int] = 1,", "dilation: int | Sequence[int] = 2,"),
+        "a docstring without shapes": ('"""``(b, i, *n), (o, i / groups, *k), (o,) -> (b, o, *m)``: windows', '"""Windows'),
+        "a class without its line": ("    line = CONV\n", ""),
+    },
+    "conv purity": {
+        "torch's own function": (
+            "_trilinear(at, bias, x, weight, None)",
+            "torch.convolution(torch.constant_pad_nd(x, at.widths), weight, bias, steps, [0] * n, spread, False, [0] * n, groups)",
+        ),
+    },
+}  # fmt: skip

@@ -1,0 +1,151 @@
+"""Examples of the norms, and the known mistakes."""
+
+from typing import Any
+
+import torch
+
+from examples import Example, randn
+
+SHAPES: dict[int, tuple[int, ...]] = {1: (4, 6, 5), 2: (4, 6, 3, 2), 3: (4, 6, 2, 3, 2)}
+PLACED: dict[str, Any] = {"device": "cpu", "dtype": torch.float64}
+WIDE: dict[str, Any] = {"dtype": torch.float64}
+LATE = {"eps": 0.1, "momentum": 0.3}
+
+
+def _batch(shape: tuple[int, ...], *args: Any) -> list[Example]:
+    """Of a batch norm; `args` are before eps: the channels, or none where lazy."""
+    return [
+        Example([shape], args),
+        Example([shape], args, {**LATE, "bias": False}),
+        Example([shape], args, {"momentum": None}),
+        Example([shape], args, {"affine": False}, training=False),
+        Example([shape], args, {"track_running_stats": False, **PLACED}, **WIDE),
+        Example([shape], args, {"track_running_stats": False}, training=False),
+    ]
+
+
+def _instance(shape: tuple[int, ...], *args: Any) -> list[Example]:
+    """Of an instance norm; a lazy one has other defaults."""
+    return [
+        Example([shape], args),
+        Example([shape], args, {"affine": bool(args)}),
+        Example([shape], args, {"track_running_stats": bool(args)}),
+        Example([shape], args, {"affine": True, "track_running_stats": True, **LATE}),
+        Example([shape], args, {"affine": True, "bias": False, **PLACED}, **WIDE),
+        Example([shape], args, {"track_running_stats": True}, training=False),
+    ]
+
+
+CLASSES = {
+    **{f"BatchNorm{n}d": _batch(shape, 6) for n, shape in SHAPES.items()},
+    **{f"InstanceNorm{n}d": _instance(shape, 6) for n, shape in SHAPES.items()},
+    **{f"LazyBatchNorm{n}d": _batch(shape) for n, shape in SHAPES.items()},
+    **{f"LazyInstanceNorm{n}d": _instance(shape) for n, shape in SHAPES.items()},
+    "CrossMapLRN2d": [
+        Example([(2, 6, 3, 2)], (3,)),
+        Example([(2, 6, 3, 2)], (4,), {"alpha": 0.5, "beta": 0.5, "k": 2.0}),
+    ],
+    "GroupNorm": [
+        Example([(2, 6, 5)], (3, 6)),
+        Example([(2, 6, 3, 2)], (2, 6, 0.1), {"bias": False}),
+        Example([(2, 6)], (2, 6), {"affine": False}),
+        Example([(2, 6, 5)], (3, 6), PLACED, **WIDE),
+    ],
+    "LayerNorm": [
+        Example([(2, 3, 5)], (5,)),
+        Example([(2, 3, 5)], ([3, 5],), {"eps": 0.1, "bias": False}),
+        Example([(5,)], (5,), {"elementwise_affine": False}),
+        Example([(2, 3, 5)], (5,), PLACED, **WIDE),
+    ],
+    "LocalResponseNorm": [
+        Example([(2, 6, 5)], (3,)),
+        Example([(2, 6, 3, 2)], (4,), {"alpha": 0.5, "beta": 0.5, "k": 2.0}),
+    ],
+    "RMSNorm": [
+        Example([(2, 3, 5)], (5,)),
+        Example([(2, 3, 5)], ([3, 5],), {"eps": 0.1}),
+        Example([(5,)], (5,), {"elementwise_affine": False}),
+        Example([(2, 3, 5)], (5,), PLACED, **WIDE),
+    ],
+}
+
+RUNNING = [randn(6).float() + 2, randn(6).float().exp()]
+AFFINE = [randn(6).float(), randn(6).float()]
+
+FUNCTIONS = {
+    "batch_norm": [
+        Example([(4, 6, 5)], (*RUNNING, *AFFINE)),
+        Example([(4, 6, 5)], (None, None, None, None, True, 0.3, 0.1)),
+    ],
+    "group_norm": [Example([(2, 6, 5)], (3, randn(6).float(), randn(6).float(), 0.1))],
+    "instance_norm": [
+        Example([(4, 6, 5)], (*RUNNING, *AFFINE, False, 0.3, 0.1)),
+        Example([(4, 6, 5)]),
+    ],
+    "layer_norm": [
+        Example([(2, 3, 5)], ((5,), randn(5).float(), randn(5).float(), 0.1))
+    ],
+    "local_response_norm": [Example([(2, 6, 5)], (3, 0.5, 0.5, 2.0))],
+    "normalize": [
+        Example([(2, 6, 5)]),
+        Example([(2, 6, 5)], (3.0, 2, 1.0)),
+        Example([(2, 6, 5)], (float("inf"), (0, 1))),
+        Example([], (randn(2, 3), 2.0, 1, 1e-12, torch.empty(2, 3).double())),
+    ],
+    "rms_norm": [Example([(2, 3, 5)], ((5,), randn(5).float(), 0.1))],
+}
+
+MISTAKES = {
+    "norm": {
+        "batch norm of each element": ('"b c n -> 1 c 1", "mean"', '"b c n -> b c 1", "mean"'),
+        "instance norm of the batch": ('"b c n -> b c 1", "mean"', '"b c n -> 1 c 1", "mean"'),
+        "a group norm of single channels": ('"b g c n -> b g 1 1"', '"b g c n -> b g c 1"'),
+        "groups of neighbours read as every g-th": ('"b (g c) ... -> b g c (...)"', '"b (c g) ... -> b g c (...)"'),
+        "the biased variance in the running one": ("(1, count / max(1, count - 1))", "(1, 1)"),
+        "the unbiased variance in the output": (
+            "line(rest * rest) - off",
+            "line(rest * rest) * _count(x, mean) / (_count(x, mean) - 1) - off",
+        ),
+        "momentum as the weight of the old": ("lerp(seen, momentum)", "lerp(seen, 1 - momentum)"),
+        "the root without eps": ("output.mul_(torch.rsqrt(variance + eps))", "output.mul_(torch.rsqrt(variance))"),
+        "eps outside the root": (
+            "output.mul_(torch.rsqrt(variance + eps))",
+            "output.div_(variance.sqrt() + eps)",
+        ),
+        "the mean of the squares less the square of the mean": (
+            "(line(rest * rest) - off.square()).clamp_min(0)",
+            "line(x * x) - line(x).square()",
+        ),
+        "the variance detached": (
+            "pull = _summed(along, weight, shape) * scale.square() * share",
+            "pull = torch.zeros_like(scale)",
+        ),
+        "the mean detached": ("straight.sub_(_summed(g, weight, shape) * share)", "pass"),
+        "averages detached for the second gradient": ("if torch.is_grad_enabled():", "if False:"),
+        "evaluated by the averages of the batch": (
+            "own = self.training or all(x is None for x in kept)",
+            "own = True",
+        ),
+        "halves summed as halves": ("return x.float() if x.dtype in HALVES else x", "return x"),
+        "a cumulative average of the last batch": ("1 / float(self.num_batches_tracked)", "1.0"),
+        "running averages of nothing": ("_follow(kept if x.numel() else []", "_follow(kept"),
+        "an output kept that others may change": ("@with_gradient(_standardize_gradient)", "@with_gradient(lambda n, g, _, *x: _standardize_gradient(n, g, *x), keeps_output=True)"),
+        "a weight of another shape is broadcast": ("x.shape != tuple(shape):  #", "False:  #"),
+        "neighbours on the wrong side": ("size // 2, half)", "half, size // 2)"),
+        "the neighbours' part of the gradient forgotten": ("(straight - 2 * alpha", "(straight - 0 * alpha"),
+        "a norm of zero with a slope": ("size.masked_fill(size == 0, 0)", "size"),
+        "a lazy layer becomes torch's": ("    cls_to_become = BatchNorm1d\n", ""),
+    },
+    "norm contract": {
+        "biases of one": ('("bias", 0.0)', '("bias", 1.0)'),
+        "not to be vmapped": ("x = x if p is None else x + torch.zeros_like(p).sum()", "pass"),
+        "a class without its line": ("    line = GROUP\n", ""),
+        "no default for eps": ("eps: float | None = None", "eps: float | None"),
+    },
+    "norm purity": {
+        "torch's own function": (
+            "return rms_norm(x, self",
+            "return nn.functional.layer_norm(x, self.normalized_shape) + rms_norm(x, self",
+        ),
+    },
+}  # fmt: skip

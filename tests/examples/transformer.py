@@ -1,0 +1,215 @@
+"""Examples of transformers, and the known mistakes."""
+
+import torch
+from torch import nn
+
+from examples import Example
+from layerlib.norm import LayerNorm
+from layerlib.transformer import (
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
+
+CAUSAL = torch.ones(3, 3, dtype=torch.bool).triu(1)
+LATER = torch.full((3, 3), -torch.inf).triu(1)
+PADDING = torch.tensor([[False, False, False], [False, True, True]])
+SMALL = {"dim_feedforward": 6, "dropout": 0.5}
+TYPED = {"device": "cpu", "dtype": torch.float64}
+OTHERS = {
+    "dropout": 0.0,
+    "activation": "gelu",
+    "layer_norm_eps": 1e-3,
+    "batch_first": True,
+    "norm_first": True,
+    "bias": False,
+}
+X, Y = (3, 2, 4), (2, 3, 4)
+
+
+def layer(cls: type[nn.Module]) -> nn.Module:
+    """Handed in, and copied: the same for ours and for torch's."""
+    torch.manual_seed(0)
+    return cls(4, 2, **SMALL, batch_first=True)
+
+
+CLASSES = {
+    "TransformerEncoderLayer": [
+        Example([X], (4, 2), SMALL),
+        Example([X], (4, 2), {**SMALL, "activation": torch.tanh}, {"src_mask": CAUSAL}),
+        Example(
+            [Y],
+            (4, 2),
+            {**SMALL, **OTHERS, **TYPED},
+            {"src_key_padding_mask": PADDING},
+            dtype=torch.float64,
+        ),
+        Example(
+            [(3, 4)],
+            (4, 2),
+            SMALL,
+            {"src_mask": LATER, "is_causal": True},
+            training=False,
+        ),
+    ],
+    "TransformerDecoderLayer": [
+        Example([X, X], (4, 2), SMALL),
+        Example([X, X], (4, 2), {**SMALL, "activation": torch.tanh}),
+        Example(
+            [Y, Y],
+            (4, 2),
+            {**SMALL, **OTHERS, **TYPED},
+            {
+                "tgt_mask": CAUSAL,
+                "tgt_key_padding_mask": PADDING,
+                "memory_key_padding_mask": PADDING,
+            },
+            dtype=torch.float64,
+        ),
+        Example(
+            [(3, 4), (3, 4)],
+            (4, 2),
+            SMALL,
+            {
+                "tgt_mask": LATER,
+                "tgt_is_causal": True,
+                "memory_mask": LATER,
+                "memory_is_causal": True,
+            },
+            training=False,
+        ),
+    ],
+    "TransformerEncoder": [
+        Example([Y], (layer(TransformerEncoderLayer), 2)),
+        Example(
+            [Y],
+            (layer(TransformerEncoderLayer), 2, LayerNorm(4)),
+            {"enable_nested_tensor": False, "mask_check": False},
+            {"src_key_padding_mask": PADDING},
+        ),
+        Example(
+            [(3, 4)],
+            (layer(TransformerEncoderLayer), 1),
+            forward={"mask": LATER, "is_causal": True},
+        ),
+    ],
+    "TransformerDecoder": [
+        Example([Y, Y], (layer(TransformerDecoderLayer), 2)),
+        Example(
+            [Y, Y],
+            (layer(TransformerDecoderLayer), 1, LayerNorm(4)),
+            forward={
+                "tgt_mask": CAUSAL,
+                "memory_mask": CAUSAL,
+                "tgt_key_padding_mask": PADDING,
+                "memory_key_padding_mask": PADDING,
+            },
+        ),
+        Example(
+            [(3, 4), (3, 4)],
+            (layer(TransformerDecoderLayer), 1),
+            forward={
+                "tgt_mask": LATER,
+                "tgt_is_causal": True,
+                "memory_mask": LATER,
+                "memory_is_causal": True,
+            },
+        ),
+    ],
+    "Transformer": [
+        Example(
+            [Y, Y],
+            (4, 2, 2, 1),
+            {**SMALL, **TYPED, "batch_first": True},
+            dtype=torch.float64,
+        ),
+        Example(
+            [Y, Y],
+            (4, 2, 1, 2),
+            {**SMALL, **OTHERS, **TYPED, "norm_first": False, "bias": True},
+            {
+                "src_mask": CAUSAL,
+                "src_key_padding_mask": PADDING,
+                "tgt_mask": CAUSAL,
+                "tgt_key_padding_mask": PADDING,
+                "memory_mask": CAUSAL,
+                "memory_key_padding_mask": PADDING,
+            },
+            dtype=torch.float64,
+        ),
+        Example(
+            [(3, 4), (3, 4)],
+            (4, 2, 1, 1),
+            {
+                "dim_feedforward": 6,
+                "norm_first": True,
+                "bias": False,
+                "custom_encoder": TransformerEncoder(layer(TransformerEncoderLayer), 1),
+            },
+            {
+                "src_mask": LATER,
+                "src_is_causal": True,
+                "tgt_mask": LATER,
+                "tgt_is_causal": True,
+                "memory_mask": LATER,
+                "memory_is_causal": True,
+            },
+        ),
+        Example(
+            [(3, 4), (3, 4)],
+            (4, 2, 1, 1),
+            {
+                "dim_feedforward": 6,
+                "batch_first": True,
+                "custom_decoder": TransformerDecoder(layer(TransformerDecoderLayer), 1),
+            },
+        ),
+    ],
+}
+
+FUNCTIONS = {}
+
+MISTAKES = {
+    "transformer": {
+        "the norm in the other place": ("if self.norm_first else", "if not self.norm_first else"),
+        "nothing is added to the stream": ("x + block(norm(x)) if", "block(norm(x)) if"),
+        "the memory is not read": ("self.multihead_attn, x, mem,", "self.multihead_attn, x, x,"),
+        "keys and values exchanged with queries": (
+            "return attention(x, memory, memory,",
+            "return attention(memory, x, x,",
+        ),
+        "no activation between the two layers": (
+            "self.dropout(activation(self.linear1(x)))",
+            "self.dropout(self.linear1(x))",
+        ),
+        "dropout before the activation": (
+            "self.dropout(activation(self.linear1(x)))",
+            "activation(self.dropout(self.linear1(x)))",
+        ),
+        "the last norm forgotten": ("x if self.norm is None else self.norm(x)", "x"),
+        "the same layer each time": ("for layer in self.layers:", "for layer in [self.layers[0]] * len(self.layers):"),
+        "tokens see those before them only": ("at[:, None] >= at", "at[:, None] > at"),
+        "the padding holds what was read": ("x if padding is None else x.masked_fill(padding, 0)", "x"),
+        "padding that is not at the end is left out": ("if self.mask_check and (", "if False and ("),
+        "padding is left out in training": ("            or first.training\n", ""),
+        "a causal mask is not looked for": ("return mask.shape == causal.shape and", "return False and"),
+        "weights start as they start alone": ("nn.init.xavier_uniform_(parameter)", "pass"),
+        "layers that were handed in are changed": (
+            "set(self.modules()) - kept:",
+            "set(self.modules()) - {self}:",
+        ),
+        "the layers inside stay torch's": ("LayerNorm, Linear, Multi", "LayerNorm, Multi"),
+    },
+    "transformer contract": {
+        "a default of its own": ("src_is_causal: bool | None = None", "src_is_causal: bool | None = False"),
+        "a class without its line": ("    line = READ\n    __init__", "    __init__"),
+        "children drawn again": (
+            "        given = [x for x in (*args",
+            "        torch.rand(1)\n        given = [x for x in (*args",
+        ),
+    },
+    "transformer purity": {
+        "torch's own attention": ("Linear, MultiheadAttention, ", "Linear, "),
+    },
+}  # fmt: skip

@@ -1,0 +1,500 @@
+"""Activations, next to torch's: at kinks, at infinity, in place, in all kinds of numbers."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from examples import randn
+from layerlib import activation
+from layerlib.activation import ELEMENTWISE, GATE, PRELU, SOFTMAX
+from layerlib.oracle import same
+
+INF, NAN = math.inf, math.nan
+EDGES = [
+    -INF, -1e4, -100.0, -6.0, -3.0, -1.0, -0.5, -0.1, -0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0,
+    6.0, 25.0, 100.0, 1e4, INF, NAN,
+]  # fmt: skip
+
+SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "threshold": [
+        {"threshold": 0.5, "value": 20.0},
+        {"threshold": 0.0, "value": -INF},
+        {"threshold": -1.0, "value": 0.0},
+    ],
+    "relu": [{}],
+    "hardtanh": [
+        {},
+        {"min_val": -3.0, "max_val": 0.5},
+        {"min_val": 1.0, "max_val": 1.0},
+    ],
+    "relu6": [{}],
+    "elu": [{}, {"alpha": 0.5}, {"alpha": -2.0}, {"alpha": 0.0}],
+    "selu": [{}],
+    "celu": [{}, {"alpha": 2.0}, {"alpha": 0.1}],
+    "leaky_relu": [{}, {"negative_slope": 2.0}, {"negative_slope": -0.3}],
+    "rrelu": [{}, {"lower": 0.1, "upper": 0.7}],
+    "gelu": [{}, {"approximate": "tanh"}],
+    "logsigmoid": [{}],
+    "hardshrink": [{}, {"lambd": 1.0}, {"lambd": -1.0}, {"lambd": 0.0}],
+    "tanhshrink": [{}],
+    "softsign": [{}],
+    "softplus": [{}, {"beta": 2.0, "threshold": 6.0}, {"threshold": -0.5}],
+    "softshrink": [{}, {"lambd": 1.0}, {"lambd": 0.0}],
+    "tanh": [{}],
+    "sigmoid": [{}],
+    "hardsigmoid": [{}],
+    "silu": [{}],
+    "mish": [{}],
+    "hardswish": [{}],
+}
+INPLACE = [
+    "threshold", "relu", "hardtanh", "relu6", "elu", "selu", "celu", "leaky_relu",
+    "rrelu", "hardsigmoid", "silu", "mish", "hardswish",
+]  # fmt: skip
+UNDERSCORED = [
+    "threshold_", "relu_", "hardtanh_", "elu_", "selu_", "celu_", "leaky_relu_", "rrelu_",
+]  # fmt: skip
+ONCE = {"hardsigmoid"}
+"""torch has no second gradient of these."""
+
+EACH = [(name, given) for name, many in SETTINGS.items() for given in many]
+
+
+def both(name: str, **given: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    ours, theirs = getattr(activation, name), getattr(functional, name)
+    positional = list(given.values())  # torch's own are not all called by name alike
+    return (
+        lambda *inputs: ours(*inputs, *positional),
+        lambda *inputs: theirs(*inputs, *positional),
+    )
+
+
+def by_name(name: str, **given: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    ours, theirs = getattr(activation, name), getattr(functional, name)
+    return lambda *x: ours(*x, **given), lambda *x: theirs(*x, **given)
+
+
+def can_twice(name: str) -> bool:
+    return name not in ONCE
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("name", "given"), EACH)
+def test_values_and_gradients(
+    name: str, given: dict[str, Any], dtype: torch.dtype
+) -> None:
+    ours, theirs = by_name(name, **given)
+    for shape in [(), (7,), (4, 3), (2, 0), (2, 3, 4, 5)]:
+        same(ours, theirs, 3 * randn(*shape, dtype=dtype), second=can_twice(name))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("name", "given"), EACH)
+def test_at_kinks_and_at_infinity(
+    name: str, given: dict[str, Any], dtype: torch.dtype
+) -> None:
+    """But where torch's float32 form of gelu says NaN at infinity, ours does not.
+
+    Nor is torch's second gradient the one of the formula where softplus turns into a
+    line, and its mish has none above 350.
+    """
+    ours, theirs = by_name(name, **given)
+    x = torch.tensor(EDGES, dtype=dtype)
+    if name == "gelu" and not given and dtype == torch.float32:
+        x = x[x != INF]
+    same(ours, theirs, x)
+    if name == "softplus":
+        x = x[x * given.get("beta", 1) != given.get("threshold", 20)]
+    if can_twice(name):
+        same(ours, theirs, x[x < 40] if name == "mish" else x, second=True)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_unused_number_has_no_gradient_even_from_infinity(name: str) -> None:
+    """As torch: sqrt(relu(x)) has the gradient 0 below 0, where that of sqrt is not."""
+    given = SETTINGS[name][0]
+    for cotangent in (INF, -INF, NAN):
+        found = []
+        for function in by_name(name, **given):
+            x = torch.tensor([-4.0, -0.3, 0.0, 0.3, 4.0], requires_grad=True)
+            found += torch.autograd.grad(function(x), x, torch.full_like(x, cotangent))
+        torch.testing.assert_close(*found, equal_nan=True)
+
+
+def no_worse(ours: Any, theirs: Any, *inputs: Tensor) -> None:
+    """Holds each value and gradient to torch's error there, and one rounding.
+
+    That is one of the result, and one of the float32 that it is computed in.
+    """
+    dtype = inputs[0].dtype
+    runs = []
+    for function, wide in ((ours, dtype), (theirs, dtype), (theirs, torch.float64)):
+        leaves = [x.to(wide).clone().requires_grad_() for x in inputs]
+        output = function(*leaves)
+        cotangent = randn(*output.shape, dtype=dtype).to(wide)
+        found = torch.autograd.grad(output, leaves, cotangent)
+        runs.append([output.detach(), *found])
+    eps, floor = torch.finfo(dtype).eps, torch.finfo(torch.float32).eps
+    for mine, right, exact in zip(*runs, strict=True):
+        assert mine.dtype == dtype
+        assert torch.equal(mine.isnan(), right.isnan())
+        errors = [(value.double() - exact).abs() for value in (mine, right)]
+        ok = (mine == right) | mine.isnan()  # infinities, too
+        ok |= errors[0] <= errors[1] + eps * exact.abs() + floor
+        assert bool(ok.all())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("name", "given"), EACH)
+def test_half_precision(name: str, given: dict[str, Any], dtype: torch.dtype) -> None:
+    edges = torch.tensor(EDGES[:-2] if name == "gelu" else EDGES).double()
+    no_worse(*by_name(name, **given), torch.cat([3 * randn(500), edges]).to(dtype))
+
+
+@pytest.mark.parametrize(
+    ("name", "x"),
+    [
+        ("elu", -1e-12), ("selu", -1e-12), ("celu", -1e-12), ("logsigmoid", 40.0),
+        ("softplus", -40.0), ("silu", -40.0), ("mish", -40.0),
+    ],
+)  # fmt: skip
+def test_small_results_keep_their_digits(name: str, x: float) -> None:
+    ours, theirs = by_name(name)
+    given = torch.tensor([x], dtype=torch.float64)
+    torch.testing.assert_close(ours(given), theirs(given), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_kinds_of_numbers_that_torch_takes(name: str) -> None:
+    """And those that it refuses: then ours says so."""
+    ours, theirs = by_name(name, **SETTINGS[name][0])
+    kinds = [torch.int64, torch.int8, torch.uint8, torch.bool, torch.complex128]
+    for dtype in kinds:
+        x = torch.tensor([-3, -1, 0, 1, 3]).to(dtype)
+        if dtype.is_complex:
+            x = randn(5, dtype=dtype)
+        try:
+            right = theirs(x)
+        except RuntimeError:
+            with pytest.raises((TypeError, ValueError), match=name.rstrip("6")):
+                ours(x)
+            continue
+        torch.testing.assert_close(ours(x), right)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "tanhshrink", "softsign"])
+def test_complex_gradients(name: str) -> None:
+    same(*by_name(name), randn(4, 3, dtype=torch.complex128), second=True)
+
+
+def test_complex_silu_has_a_gradient_that_torch_refuses() -> None:
+    x = randn(5, dtype=torch.complex128).requires_grad_()
+    with pytest.raises(RuntimeError, match="does not support automatic diff"):
+        functional.silu(x)
+    assert torch.autograd.gradcheck(activation.silu, x)
+
+
+@pytest.mark.parametrize("name", ["threshold", "hardtanh"])
+def test_settings_are_cut_to_whole_numbers_as_in_torch(name: str) -> None:
+    ours, theirs = both(name, first=-1.5, second=1.5)
+    x = torch.arange(-4, 5)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda x: x.transpose(1, 3),
+        lambda x: x[:, ::2, 1:],
+        lambda x: x.to(memory_format=torch.channels_last),
+        lambda x: x[:, :1].expand(-1, 4, -1, -1),
+    ],
+)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_layouts_in_memory(name: str, layout: Callable[[Tensor], Tensor]) -> None:
+    given = SETTINGS[name][0]
+    same(*by_name(name, **given), layout(randn(2, 4, 3, 5)))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_many_numbers_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation, "BLOCK", 10)
+    ours, theirs = by_name(name, **SETTINGS[name][0])
+    same(ours, theirs, 3 * randn(7, 9), second=can_twice(name))
+    x = 3 * randn(7, 9)
+    torch.testing.assert_close(ours(x), theirs(x))
+    for given in (x, x.requires_grad_()):
+        same(lambda x: ours(x).sum(), lambda x: theirs(x).sum(), given)
+    same(ours, theirs, randn(9, 7).T)
+    no_worse(ours, theirs, x.detach().bfloat16())
+    if name != "rrelu":  # torch cannot
+        mapped = [torch.func.vmap(function)(x.detach()) for function in (ours, theirs)]
+        torch.testing.assert_close(*mapped)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", INPLACE)
+def test_in_place(name: str, dtype: torch.dtype) -> None:
+    """Same values and gradients; the input is written over, and is what comes back."""
+    given = SETTINGS[name][0] | {"inplace": True}
+    for function in by_name(name, **given):
+        x = randn(5, 3, dtype=dtype)
+        kept = x.clone()
+        assert function(x) is x
+        torch.testing.assert_close(
+            x, getattr(functional, name)(kept, **SETTINGS[name][0])
+        )
+    if dtype == torch.float64:
+        ours, theirs = by_name(name, **given)
+        same(
+            lambda x: ours(x * 1),
+            lambda x: theirs(x * 1),
+            torch.cat([randn(9), torch.tensor([-0.0, 0.0])]),
+            second=can_twice(name),
+        )
+        same(lambda x: ours((x * 1)[1:]), lambda x: theirs((x * 1)[1:]), randn(9))
+
+
+@pytest.mark.parametrize("name", INPLACE)
+def test_in_place_is_refused_where_torch_refuses(name: str) -> None:
+    given = SETTINGS[name][0] | {"inplace": True}
+    for function in by_name(name, **given):
+        with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+            function(randn(3).requires_grad_())
+        x = randn(3).requires_grad_()
+        read = x.exp()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            torch.autograd.grad(function(read).sum() + read.sum(), x)
+        if name != "threshold":  # torch's writes the same number twice there
+            with pytest.raises(RuntimeError, match="more than one element"):
+                function(randn(1, 3).expand(2, 3))
+        with torch.no_grad():
+            function(x)
+
+
+@pytest.mark.parametrize("name", UNDERSCORED)
+def test_underscored_names(name: str) -> None:
+    given = SETTINGS[name[:-1]][0]
+    ours, theirs = by_name(name, **given)
+    same(lambda x: ours(x * 1), lambda x: theirs(x * 1), randn(4, 3))
+    x = randn(4)
+    assert ours(x) is x
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize(
+    "x",
+    [
+        randn(5),
+        randn(40, 50),
+        randn(6, 7).T,
+        randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        randn(0, 3),
+        torch.tensor([NAN, -0.0, 0.0, INF, -INF]).double(),
+    ],
+    ids=["few", "many", "turned", "channels last", "none", "edges"],
+)
+def test_rrelu_draws_as_torch(x: Tensor, inplace: bool, dtype: torch.dtype) -> None:
+    ours, theirs = by_name(
+        "rrelu", lower=0.1, upper=0.9, training=True, inplace=inplace
+    )
+    same(lambda x: ours(x * 1), lambda x: theirs(x * 1), x.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("dim", [-1, 1, 0])
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax"])
+def test_softmax(name: str, dim: int, dtype: torch.dtype) -> None:
+    ours, theirs = by_name(name, dim=dim)
+    for shape in [(3, 4), (2, 3, 4), (1, 1), (2, 0), (0, 3), (2, 3, 4, 5)]:
+        same(ours, theirs, randn(*shape, dtype=dtype), second=True)
+    same(ours, theirs, randn(5, 4, 3).transpose(0, 2), second=True)
+    if dim < 1:
+        same(ours, theirs, randn(dtype=dtype), second=True)
+        same(ours, theirs, randn(5, dtype=dtype), second=True)
+
+
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1e4, -1e4, 0.0],
+        [1e4, 1e4, 1e4 - 1],
+        [-INF, -INF, -INF],
+        [-INF, 0.0, 1.0],
+        [INF, 0.0, 1.0],
+        [NAN, 0.0, 1.0],
+        [-1e4, -1e4 - 1, -INF],
+    ],
+)
+def test_softmax_of_extremes(name: str, row: list[float]) -> None:
+    x = torch.tensor([row, [1.0, 2.0, 3.0]])
+    for dtype in (torch.float64, torch.float32):
+        same(*by_name(name, dim=-1), x.to(dtype))
+        same(*by_name(name, dim=-1), -x.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax", "glu"])
+def test_softmax_and_glu_in_half_precision(name: str, dtype: torch.dtype) -> None:
+    no_worse(*by_name(name, dim=-1), 4 * randn(20, 64, dtype=dtype))
+
+
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax"])
+@pytest.mark.parametrize("given", [torch.int64, torch.float16, torch.float32])
+def test_softmax_in_another_dtype(name: str, given: torch.dtype) -> None:
+    x = (10 * randn(3, 4)).to(given)
+    for dtype in (torch.float32, torch.float64):
+        same(*by_name(name, dim=1, dtype=dtype), x)
+
+
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax"])
+@pytest.mark.parametrize("axes", range(5))
+def test_softmax_chooses_an_axis_with_a_warning(name: str, axes: int) -> None:
+    layer = {"softmax": "Softmax", "softmin": "Softmin", "log_softmax": "LogSoftmax"}
+    ours, theirs = getattr(activation, layer[name]), getattr(nn, layer[name])
+    for mine, right in (by_name(name), (ours(), theirs())):
+        with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name}"):
+            same(mine, right, randn(*range(2, axes + 2)))
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 3, 4, 5)])
+def test_softmax2d(shape: tuple[int, ...]) -> None:
+    same(activation.Softmax2d(), nn.Softmax2d(), randn(*shape), second=True)
+
+
+@pytest.mark.parametrize("dim", [-1, 0, 1, -2])
+def test_glu(dim: int) -> None:
+    ours, theirs = by_name("glu", dim=dim)
+    for shape in [(4, 6), (2, 2), (4, 6, 8), (0, 2), (2, 0)]:
+        same(ours, theirs, randn(*shape), second=True)
+    same(ours, theirs, randn(4, 6, 8).transpose(0, 2))
+    same(ours, theirs, torch.tensor(EDGES[:-1]).repeat(4, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((), 1), ((5,), 1), ((4, 3), 3), ((4, 3), 1), ((2, 3, 4, 5), 3), ((0, 3), 3), ((2, 3, 0), 1)],
+)  # fmt: skip
+def test_prelu(shape: tuple[int, ...], count: int, dtype: torch.dtype) -> None:
+    x, weight = randn(*shape, dtype=dtype), randn(count, dtype=dtype)
+    same(activation.prelu, functional.prelu, x, weight, second=True)
+    if count == 1:
+        same(activation.prelu, functional.prelu, x, weight[0], second=True)
+
+
+def test_prelu_at_edges() -> None:
+    """At 0 the second gradients are those of the formula, and not torch's."""
+    x = torch.tensor(EDGES).double()
+    for slope in (0.25, -1.0, 0.0):
+        weight = torch.tensor([slope]).double()
+        same(activation.prelu, functional.prelu, x, weight)
+        x = x[x != 0]
+        same(activation.prelu, functional.prelu, x, weight, second=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_prelu_in_half_precision(dtype: torch.dtype) -> None:
+    x, weight = randn(50, 4, dtype=dtype), randn(4, dtype=dtype)
+    no_worse(activation.prelu, functional.prelu, x, weight)
+
+
+def test_prelu_starts_where_it_is_told(twins: Callable[..., Any]) -> None:
+    classes = [activation.PReLU, nn.PReLU]
+    ours, theirs = twins(classes, 3, 0.1, dtype=torch.float64)
+    same(ours, theirs, randn(2, 3, 4))
+    nn.init.zeros_(ours.weight)
+    ours.reset_parameters()
+    assert torch.equal(ours.weight, torch.full((3,), 0.1, dtype=torch.float64))
+
+
+def test_the_lines_are_what_is_computed() -> None:
+    x, weight = randn(2, 4, 5), randn(4)
+    assert torch.equal(ELEMENTWISE(activation.relu(x)), activation.relu(ELEMENTWISE(x)))
+    a, b = x.chunk(2, 1)
+    torch.testing.assert_close(GATE.literal(a, b.sigmoid()), activation.glu(x, 1))
+    negative = PRELU.literal(x.clamp_max(0), weight)
+    torch.testing.assert_close(x.clamp_min(0) + negative, activation.prelu(x, weight))
+    exp = x.exp()
+    torch.testing.assert_close(exp / SOFTMAX(exp), activation.softmax(x, -1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*(n for n in SETTINGS if n != "rrelu"), "softmax", "glu", "log_softmax"],
+)
+def test_mapped_and_differentiated(name: str) -> None:
+    """torch has no rule for rrelu."""
+    given = SETTINGS.get(name, [{"dim": -1}])[0]
+    x = randn(3, 4)
+    found = [
+        torch.func.vmap(torch.func.grad(lambda row, f=f: f(row).sin().sum()))(x)
+        for f in by_name(name, **given)
+    ]
+    torch.testing.assert_close(*found)
+
+
+# torch compiles its own rules for it on first use, in a way that it advises against.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+@pytest.mark.parametrize(("name", "given"), [e for e in EACH if e[0] != "rrelu"])
+def test_forward_mode(name: str, given: dict[str, Any]) -> None:
+    x, tangent = 2 * randn(40), randn(40) + 1
+    found = [
+        torch.func.jvp(function, (x,), (tangent,))[1]
+        for function in by_name(name, **given)
+    ]
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda x: activation.relu(x > 0), "relu: expected float or whole numbers, got torch.bool"),
+        (lambda x: activation.elu(x.long()), "elu: expected float numbers, got torch.int64"),
+        (lambda x: activation.glu(x.long()), "glu: expected float numbers"),
+        (lambda x: activation.softmax(x.long(), 0), "softmax: expected float numbers"),
+        (lambda x: activation.hardtanh(x, 1.0, -1.0), "hardtanh: expected min_val <= max_val, got 1.0 and -1.0"),
+        (lambda x: activation.hardtanh(x.to(torch.uint8)), "hardtanh: torch.uint8 has no number below 0, as -1"),
+        (lambda x: activation.celu(x, 0.0), "celu: expected an alpha that is not 0"),
+        (lambda x: activation.rrelu(x, 0.5, 0.2), "rrelu: expected lower <= upper, both finite, got 0.5 and 0.2"),
+        (lambda x: activation.rrelu(x, 0.5, INF), "rrelu: expected lower <= upper, both finite"),
+        (lambda x: activation.gelu(x, approximate="tan"), "gelu: expected approximate to be 'none' or 'tanh', got 'tan'"),
+        (lambda x: activation.softshrink(x, -0.1), "softshrink: expected lambd >= 0 and finite, got -0.1"),
+        (lambda x: activation.softshrink(x, INF), "softshrink: expected lambd"),
+        (lambda x: activation.glu(x, 1), r"glu: expected an even size in axis 1, got shape \(4, 3\)"),
+        (lambda _: activation.glu(randn()), r"glu: expected an even size .*got shape \(\)"),
+        (lambda x: activation.prelu(x, randn(4)), r"prelu: expected a weight of 1 or 3 numbers, got shape \(4,\)"),
+        (lambda x: activation.prelu(x, randn(1, 3)), r"prelu: expected a weight of 1 or 3 numbers, got shape \(1, 3\)"),
+        (lambda x: activation.prelu(x[0], randn(3)), "prelu: expected a weight of 1 or 1 numbers"),
+        (lambda x: activation.prelu(x, randn(3).float()), "prelu: expected a weight of torch.float64, got torch.float32"),
+        (activation.Softmax2d(), r"Softmax2d: expected an input of shape .*, got \(4, 3\)"),
+    ],
+)  # fmt: skip
+def test_errors(call: Callable[[Tensor], Any], told: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=told):
+        call(randn(4, 3))
+
+
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax", "glu"])
+def test_no_such_axis(name: str) -> None:
+    for function in by_name(name, dim=2):
+        with pytest.raises(
+            IndexError, match=r"Dimension out of range|index out of range"
+        ):
+            function(randn(4, 4))
+
+
+def test_hardtanh_takes_its_deprecated_arguments() -> None:
+    layers = []
+    for cls in (activation.Hardtanh, nn.Hardtanh):
+        with pytest.warns(FutureWarning, match="is deprecated"):
+            layers.append(cls(min_value=-0.5, max_value=2.0))
+    same(*layers, randn(5))
