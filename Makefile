@@ -27,7 +27,7 @@ NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book test lab notebooks bench format constraints mathjax clean
+.PHONY: help book test lab notebooks bench noticed format constraints mathjax clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,12 @@ notebooks: ## run all notebooks again and bring them into their canonical form
 bench: ## measure what the layers cost, next to torch and to peers
 	@$(ENVIRONMENT) test
 	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
+
+noticed: ## write down which test notices which known mistake, to be tried first
+	@$(ENVIRONMENT) test
+	@mkdir -p .venv/noticed && rm -f .venv/noticed/*
+	@NOTICED=.venv/noticed $(PYTEST) tests/test_mutation.py
+	@$(BIN)/python tests/noticed.py .venv/noticed
 
 format: ## format code and notebooks, and mend what the linter can mend
 	@$(ENVIRONMENT) test

@@ -174,6 +174,9 @@ class Reduce(Line):
     def __repr__(self) -> str:
         return f'Reduce("{self.line}", "{self.operation}")'
 
+    def _repr_html_(self) -> str:
+        return f"{super()._repr_html_()} {escape(self.operation)}"
+
 
 @dataclass(frozen=True)
 class Cost:
