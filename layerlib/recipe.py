@@ -175,7 +175,7 @@ class Reduce(Line):
         return f'Reduce("{self.line}", "{self.operation}")'
 
     def _repr_html_(self) -> str:
-        return f"{super()._repr_html_()} {escape(self.operation)}"
+        return f"{super()._repr_html_()} ({escape(self.operation)})"
 
 
 @dataclass(frozen=True)

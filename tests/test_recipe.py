@@ -311,7 +311,7 @@ def test_reduce_is_a_line_with_its_reduction(
     assert repr(line) == f'Reduce("b i -> 1 i", "{operation}")'
     assert line.summed == ("b",)
     assert "b: batch, reduced" in line._repr_html_()
-    assert line._repr_html_().endswith(f"</span> {operation}")
+    assert line._repr_html_().endswith(f"</span> ({operation})")
     assert "summed" not in line._repr_html_()
     assert line != Reduce("b i -> 1 i", "min")
     assert pickle.loads(pickle.dumps(line)) == line  # noqa: S301
