@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 import layerlib
+from examples import collected
 from layerlib import Recipe
 from layerlib.exercises import EXERCISES, Task, check
 from layerlib.exercises.exercise import SMALL
@@ -95,6 +96,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "nlinear-states": stacked,
     "nlinear-kernel": lambda w: w.mT.flatten(0, 1)[:, :, None],
     "nlinear-blocks": lambda w: torch.block_diag(*w.mT),
+    **collected("ANSWERS"),
 }
 """What each task asks for, by other means than the moves."""
 

@@ -5,21 +5,20 @@ which mistakes are known. `EXERCISES` holds them all by name.
 """
 
 import difflib
+import importlib
 import io
+import pkgutil
 from contextlib import redirect_stdout
 from typing import Any
 
-from layerlib.exercises import linear, nlinear, recipe, shapes
 from layerlib.exercises.exercise import Exercise, Question, Task, Verdict
 
 __all__ = ["EXERCISES", "Exercise", "Question", "Task", "Verdict", "check"]
 
-EXERCISES: dict[str, Exercise] = {
-    **shapes.EXERCISES,
-    **recipe.EXERCISES,
-    **linear.EXERCISES,
-    **nlinear.EXERCISES,
-}
+EXERCISES: dict[str, Exercise] = {}
+for _file in pkgutil.iter_modules(__path__):
+    if _file.name != "exercise":
+        EXERCISES |= importlib.import_module(f"{__name__}.{_file.name}").EXERCISES
 
 
 def check(name: str, answer: Any) -> Verdict:

@@ -24,10 +24,12 @@ import layerlib
 TOOLS = {
     "axes",
     "exercises",
+    "expect",
     "figures",
     "gradient",
     "layer",
     "oracle",
+    "precision",
     "recipe",
     "show",
 }
@@ -112,7 +114,7 @@ def collected(table: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for family in families():
         name = family.__name__.removeprefix("layerlib.")
-        rows = getattr(importlib.import_module(f"examples.{name}"), table)
+        rows = getattr(importlib.import_module(f"examples.{name}"), table, {})
         assert not set(rows) & set(found)
         found |= rows
     return found
