@@ -151,7 +151,7 @@ def _at_least(
     return found
 
 
-def _autocast(*tensors: Any) -> Sequence[Any]:
+def _autocast(*tensors: Any) -> tuple[Any, ...]:
     """Under torch.autocast, convolutions run in fewer bits."""
     device, many = tensors[0].device.type, {torch.float32, *HALVES}
     if not (
@@ -159,7 +159,8 @@ def _autocast(*tensors: Any) -> Sequence[Any]:
     ):
         return tensors
     few = torch.get_autocast_dtype(device)
-    return [x if x is None or x.dtype not in many else x.to(few) for x in tensors]
+    each = [x if x is None or x.dtype not in many else x.to(few) for x in tensors]
+    return tuple(each)
 
 
 def _ready(layer: str, n: int, groups: int, axis: int, *tensors: Any) -> Any:

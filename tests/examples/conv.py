@@ -1,6 +1,10 @@
 """Examples of the convolutions, and the known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch.nn import functional
 
 from examples import Example
 
@@ -79,3 +83,20 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "conv-pointwise": lambda x, w: functional.conv2d(x, w[:, :, None, None]),
+    "conv-same": lambda x, w: functional.conv1d(
+        functional.pad(x, ((w.shape[-1] - 1) // 2, w.shape[-1] // 2)), w
+    ),
+    "conv-separable": lambda depthwise, pointwise: torch.einsum(
+        "ikl,oi->oikl", depthwise, pointwise
+    ),
+    "conv-gradient": lambda gradient, seen: torch.tensordot(
+        gradient, seen, dims=([0, 2], [0, 2])
+    ),
+    "conv-causal": lambda x, w, g: functional.conv1d(
+        functional.pad(x, (2 * w.shape[-1] - 2, 0)), w, dilation=2, groups=g
+    ),
+}

@@ -1,0 +1,122 @@
+"""The exercises on convolutions."""
+
+from einops import rearrange
+from torch import Tensor
+
+from layerlib.conv import conv1d
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.recipe import Recipe
+from layerlib.windows import pad
+
+
+def _padded(x: Tensor, weight: Tensor, before: int, after: int) -> Tensor:
+    return conv1d(pad(x, (before, after)), weight)
+
+
+def _causal(x: Tensor, weight: Tensor, groups: int) -> Tensor:
+    before = 2 * (weight.shape[-1] - 1)
+    return conv1d(pad(x, (before, 0)), weight, dilation=2, groups=groups)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "conv-count": Question(
+        128 * (64 // 4) * 9 + 128,
+        {
+            "In 4 groups, each kernel sees a quarter of the 64 channels.": (
+                128 * 64 * 9 + 128
+            ),
+            "The biases are missing: each output channel has one.": 128 * 16 * 9,
+            "A kernel of 3 × 3 has 9 places for each channel.": 128 * 16 * 3 + 128,
+            "A bias belongs to an output channel, not to a group.": 128 * 16 * 9 + 4,
+        },
+    ),
+    "conv-pointwise": Task(
+        "x: b i h w, weight: o i -> b o h w",
+        Recipe("b i h w, o i -> b o h w"),
+        {
+            "The channels stand last; a convolution has them before h and w.": (
+                "b i h w, o i -> b h w o"
+            ),
+            "h and w are summed: each pixel has an output of its own.": (
+                "b i h w, o i -> b o"
+            ),
+        },
+    ),
+    "conv-same": Task(
+        "x: b i w, weight: o i k -> b o w",
+        lambda x, w: conv1d(x, w, padding="same"),
+        {
+            "The kernel runs backwards; torch does not flip it.": (
+                lambda x, w: conv1d(x, w.flip(-1), padding="same")
+            ),
+            "An odd number of zeros has its last one in front, not at the end.": (
+                lambda x, w: _padded(x, w, w.shape[-1] // 2, (w.shape[-1] - 1) // 2)
+            ),
+            "All zeros are at the end; half of them belong in front.": (
+                lambda x, w: _padded(x, w, 0, w.shape[-1] - 1)
+            ),
+            "All zeros are in front; half of them belong at the end.": (
+                lambda x, w: _padded(x, w, w.shape[-1] - 1, 0)
+            ),
+            "No zeros are added: the output is shorter than the input.": conv1d,
+            "The products are averaged over the channels; sum them.": (
+                lambda x, w: conv1d(x, w, padding="same") / x.shape[1]
+            ),
+        },
+        without=["conv1d", "convolution"],
+    ),
+    "conv-separable": Task(
+        "depthwise: i kh kw, pointwise: o i -> o i kh kw",
+        Recipe("i kh kw, o i -> o i kh kw"),
+        {
+            "It is laid out as (i, o, kh, kw); a weight has its outputs first.": (
+                "i kh kw, o i -> i o kh kw"
+            ),
+            "i is summed; the dense weight has a kernel for each pair o, i.": (
+                "i kh kw, o i -> o kh kw"
+            ),
+        },
+    ),
+    "conv-gradient": Task(
+        "gradient: b o x, seen: b i x k -> o i k",
+        Recipe("b o x, b i x k -> o i k"),
+        {
+            "It is laid out as (i, o, k); a gradient has the shape of its weight.": (
+                "b o x, b i x k -> i o k"
+            ),
+            "b is still there: all examples share the weight.": (
+                "b o x, b i x k -> b o i k"
+            ),
+            "x is still there: all windows share the weight.": (
+                "b o x, b i x k -> o i x k"
+            ),
+        },
+    ),
+    "conv-causal": Task(
+        "x: b (g i) w, weight: (g o) i k -> b (g o) w",
+        _causal,
+        {
+            "The zeros are on both sides: each output sees its future.": (
+                lambda x, w, g: conv1d(x, w, None, 1, w.shape[-1] - 1, 2, g)
+            ),
+            "The dilation is missing: the window has no gaps.": (
+                lambda x, w, g: conv1d(pad(x, (w.shape[-1] - 1, 0)), w, groups=g)
+            ),
+            "The kernel runs backwards; torch does not flip it.": (
+                lambda x, w, g: _causal(x, w.flip(-1), g)
+            ),
+            "The channels go to the groups in turn; a group holds neighbors.": (
+                lambda x, w, g: _causal(
+                    rearrange(x, "b (i g) w -> b (g i) w", g=g), w, g
+                )
+            ),
+            "The groups are merged into the batch; they belong with the channels.": (
+                lambda x, w, g: rearrange(
+                    _causal(x, w, g), "b (g o) w -> (b g) o w", g=g
+                )
+            ),
+        },
+        without=["conv1d", "convolution"],
+        numbers=["g"],
+    ),
+}
