@@ -1,8 +1,11 @@
 """Examples of the norms, and the known mistakes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from examples import Example, randn
 
@@ -93,6 +96,36 @@ FUNCTIONS = {
         Example([], (randn(2, 3), 2.0, 1, 1e-12, torch.empty(2, 3).double())),
     ],
     "rms_norm": [Example([(2, 3, 5)], ((5,), randn(5).float(), 0.1))],
+}
+
+
+def _running(x: Tensor, *kept: Tensor) -> list[Tensor]:
+    copies = [k.clone() for k in kept]
+    functional.batch_norm(x, *copies, training=True)
+    return copies
+
+
+def _gradient(g: Tensor, x: Tensor) -> Tensor:
+    x = x.clone().requires_grad_()
+    y = functional.layer_norm(x, x.shape[1:], eps=0.1)
+    return torch.autograd.grad(y, x, g)[0]
+
+
+def _folded(
+    w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, deviation: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The deviation is positive for torch; its sign goes to gamma."""
+    affine = (gamma * deviation.sign(), beta)
+    norm = (mean, deviation.square(), 0.0, *affine)
+    return torch.nn.utils.fuse_linear_bn_weights(w, b, *norm)
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "norm-moves": lambda x, w, b: functional.layer_norm(x, x.shape[1:], w, b, 0.1),
+    "norm-groups": lambda x, g: functional.group_norm(x, g, eps=0.1),
+    "norm-running": _running,
+    "norm-fold": _folded,
+    "norm-gradient": _gradient,
 }
 
 MISTAKES = {
