@@ -190,6 +190,7 @@ def test_gradients_of_some_only(name: str, which: int) -> None:
     torch.testing.assert_close(*found)
 
 
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("name", NAMES)

@@ -159,7 +159,7 @@ MISTAKES = {
             "own = self.training or all(x is None for x in kept)",
             "own = True",
         ),
-        "halves summed as halves": ("_averages(wide(input)", "_averages(input"),
+        "halves summed as halves": ("wide(input), line, centred)\n    w, b", "input, line, centred)\n    w, b"),
         "a cumulative average of the last batch": ("1 / float(self.num_batches_tracked)", "1.0"),
         "running averages of nothing": ("_follow(kept if x.numel() else []", "_follow(kept"),
         "an output kept that others may change": ("@with_gradient(_standardize_gradient)", "@with_gradient(lambda n, g, _, *x: _standardize_gradient(n, g, *x), keeps_output=True)"),
