@@ -10,8 +10,10 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, instancenorm
 
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
 from layerlib.layer import Computed
+from layerlib.precision import HALVES, wide
 from layerlib.recipe import Rearrange, Reduce
 from layerlib.windows import windows
 
@@ -26,13 +28,7 @@ GROUPED = Rearrange("b (g c) ... -> b g c (...)")
 PER_CHANNEL = Rearrange("c -> 1 c 1")
 PER_GROUP = Rearrange("(g c) -> 1 g c 1")
 
-PIECE = 2**17  # as many numbers as fit a cache, with what is computed from them
-HALVES = (torch.bfloat16, torch.float16)
-
-
-def _wide(x: Tensor) -> Tensor:
-    """Halves are summed in float32, as in torch."""
-    return x.float() if x.dtype in HALVES else x
+PIECE = 2**18  # as many numbers as fit a cache, with what is computed from them
 
 
 def _count(x: Tensor, mean: Tensor) -> int:
@@ -58,13 +54,8 @@ def _joined(pieces: tuple[Tensor, ...]) -> Tensor:
     return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
 
 
-def _averages(x: Tensor, line: Reduce, centred: bool) -> list[Tensor]:
-    """The mean, and the variance around it."""
-    found = [_moments(piece, line, centred) for (piece,) in _pieces(line, x)]
-    return [_joined(moment) for moment in zip(*found, strict=True)]
-
-
-def _moments(x: Tensor, line: Reduce, centred: bool) -> tuple[Tensor, Tensor]:
+def _averages(x: Tensor, line: Reduce, centred: bool) -> tuple[Tensor, Tensor]:
+    """The mean, and the variance around it: two passes, since squares are large."""
     mean = line(x) if centred else x.new_zeros(len(x), 1)
     if not (centred and x.numel()):
         squares = (x * x).sum_to_size(mean.shape)
@@ -89,7 +80,7 @@ def _standardize_gradient(
 ) -> list[Tensor | None]:
     weight, bias, mean, variance, line, eps, centred = others
     if torch.is_grad_enabled():  # a second gradient goes through the averages
-        mean, variance = _averages(_wide(input), line, centred)
+        mean, variance = _averages(wide(input), line, centred)
     scale = torch.rsqrt(_vmapped(variance, weight, bias) + eps).conj()
     given = [p for p in (weight, bias, scale[:1]) if p is not None]
     w = torch.ones_like(given[0]) if weight is None else weight.conj()
@@ -108,7 +99,7 @@ def _projected(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of a piece: for its input, the weight and the bias."""
     half, cotangent, mean, scale = piece
-    x, g = _wide(half), _wide(cotangent)
+    x, g = wide(half), wide(cotangent)
     rest = (x - mean if centred else x).conj()
     along, shape = g * rest, scale.shape
     weights = _summed(along, scale, weight.shape), g.sum_to_size(weight.shape)
@@ -127,7 +118,7 @@ def _projected(
 @with_gradient(_standardize_gradient)
 def _scaled(input: Tensor, *others: Any) -> Tensor:
     weight, bias, mean, variance, _, eps, _ = others
-    output = _wide(input) - _vmapped(mean, weight, bias)
+    output = wide(input) - _vmapped(mean, weight, bias)
     output.mul_(torch.rsqrt(variance + eps))
     output = output if weight is None else output.mul_(weight)
     output = output if bias is None else output.add_(bias)
@@ -147,7 +138,7 @@ def _standardize(
     Only the input and its averages are kept for the gradient.
     """
     with torch.no_grad():
-        mean, variance = _averages(_wide(input), line, centred)
+        mean, variance = _averages(wide(input), line, centred)
     w, b = (p if p is None else p.to(mean.dtype) for p in (weight, bias))
     return _scaled(input, w, b, mean, variance, line, eps, centred), mean, variance
 
@@ -157,18 +148,18 @@ def _check(
 ) -> None:
     kinds = {x.dtype for x in given.values() if x is not None} - {input.dtype}
     mixed = kinds and (kinds != {torch.float32} or input.dtype not in HALVES)
+    names = ", ".join(given)
     # The root mean square is a composition in torch, and takes what can be multiplied.
-    if layer != "rms_norm" and (mixed or not input.is_floating_point()):
-        raise TypeError(
-            f"{layer}: expected floating-point numbers of one dtype, or 16 bits and "
-            f"float32 for {', '.join(given)}, got {input.dtype} and {kinds or 'none'}"
-        )
+    expect(
+        layer,
+        layer == "rms_norm" or not (mixed or not input.is_floating_point()),
+        f"floating-point numbers of one dtype, or 16 bits and float32 for {names}",
+        f"{input.dtype} and {kinds or 'none'}",
+        TypeError,
+    )
     for name, x in given.items():
-        if x is not None and x.shape != tuple(shape):  # it would be broadcast
-            raise ValueError(
-                f"{layer}: expected {name} of shape {tuple(shape)}, "
-                f"got {tuple(x.shape)}"
-            )
+        fits = x is None or x.shape == tuple(shape)  # else it would be broadcast
+        expect(layer, fits, f"{name} of shape {tuple(shape)}", x, ValueError)
 
 
 def _by_channel(
@@ -182,30 +173,33 @@ def _by_channel(
     eps: float,
 ) -> Tensor:
     """Batch and instance norm: by the averages of the input, or by the running ones."""
-    if input.ndim < 2 or 0 in input.shape[line is BATCH : 2]:
-        raise ValueError(
-            f"{layer}: expected an input of shape (batch, channels, ...) with at least "
-            f"one channel, got {tuple(input.shape)}"
-        )
+    expect(
+        layer,
+        input.ndim >= 2 and 0 not in input.shape[line is BATCH : 2],
+        "an input of shape (batch, channels, ...) with at least one channel",
+        tuple(input.shape),
+    )
     names = ("running_mean", "running_var", "weight", "bias")
     given = dict(zip(names, (*running, *affine), strict=True))
     _check(layer, input, input.shape[1:2], **given)
     kept = [x for x in running if x is not None]
-    if len(kept) == 1 or not (own or kept):
-        raise ValueError(
-            f"{layer}: expected both running_mean and running_var (or neither, to take "
-            f"the averages of the input), got {len(kept)} of them"
-        )
+    expect(
+        layer,
+        len(kept) == 2 or (own and not kept),
+        "both running_mean and running_var (or neither, to take the averages of the "
+        "input)",
+        f"{len(kept)} of them",
+    )
     x = MERGED(input)
     weight, bias = (p if p is None else PER_CHANNEL(p) for p in affine)
     if own:
         output, *found = _standardize(x, weight, bias, line, eps)
         _follow(kept if x.numel() else [], found, momentum, _count(x, found[0]))
     else:  # what is given is a scale and a shift for each channel
-        mean, variance = (PER_CHANNEL(_wide(p.detach())) for p in kept)
+        mean, variance = (PER_CHANNEL(wide(p.detach())) for p in kept)
         scale = torch.rsqrt(variance + eps) * (1 if weight is None else weight)
         shift = (0 if bias is None else bias) - mean * scale
-        output = (_wide(x) * scale + shift).to(x.dtype)
+        output = (wide(x) * scale + shift).to(x.dtype)
     return output.reshape(input.shape)
 
 
@@ -216,6 +210,11 @@ def _follow(
     for old, new, by in zip(kept, found, (1, count / max(1, count - 1)), strict=False):
         seen = OF_CHANNEL(new * by)
         old.copy_(old.to(seen.dtype).lerp(seen, momentum))
+
+
+def _more_than_one(layer: str, many: bool, what: str, input: Tensor) -> None:
+    got = f"input size {tuple(input.shape)}"  # torch's words
+    expect(layer, many, f"more than 1 {what} when training", got)
 
 
 def batch_norm(
@@ -247,16 +246,11 @@ def batch_norm(
     Source: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167;
     `torch.nn.functional.batch_norm`.
     """
-    if training and math.prod(input.shape[:1] + input.shape[2:]) == 1:
-        raise ValueError(
-            "batch_norm: expected more than 1 value per channel when training, "
-            f"got input size {tuple(input.shape)}"
-        )
-    if eps < 0 or (training and eps == 0):
-        raise ValueError(f"batch_norm: expected a positive eps, got {eps}")
+    layer, count = "batch_norm", math.prod(input.shape[:1] + input.shape[2:])
+    _more_than_one(layer, not training or count != 1, "value per channel", input)
+    expect(layer, eps > 0 or (eps == 0 and not training), "a positive eps", eps)
     running, affine = (running_mean, running_var), (weight, bias)
-    name = "batch_norm"
-    return _by_channel(name, BATCH, input, running, affine, training, momentum, eps)
+    return _by_channel(layer, BATCH, input, running, affine, training, momentum, eps)
 
 
 def instance_norm(
@@ -285,14 +279,11 @@ def instance_norm(
     Source: Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022;
     `torch.nn.functional.instance_norm`.
     """
-    if use_input_stats and math.prod(input.shape[2:]) == 1:
-        raise ValueError(
-            "instance_norm: expected more than 1 spatial element when training, "
-            f"got input size {tuple(input.shape)}"
-        )
+    layer, own = "instance_norm", use_input_stats
+    many = not own or math.prod(input.shape[2:]) != 1
+    _more_than_one(layer, many, "spatial element", input)
     running, affine = (running_mean, running_var), (weight, bias)
-    settings = (use_input_stats, momentum, eps)
-    return _by_channel("instance_norm", INSTANCE, input, running, affine, *settings)
+    return _by_channel(layer, INSTANCE, input, running, affine, own, momentum, eps)
 
 
 def group_norm(
@@ -315,17 +306,17 @@ def group_norm(
     Source: Wu and He 2018, https://arxiv.org/abs/1803.08494;
     `torch.nn.functional.group_norm`.
     """
-    if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
-        raise ValueError(
-            f"group_norm: expected an input of shape (batch, channels, ...), with "
-            f"channels for {num_groups} equal groups, got {tuple(input.shape)}"
-        )
-    if input.numel() == num_groups:
-        raise ValueError(
-            "group_norm: expected more than 1 value per channel when training, "
-            f"got input size {tuple(input.shape)} for {num_groups} groups"
-        )
-    _check("group_norm", input, input.shape[1:2], weight=weight, bias=bias)
+    layer, shape = "group_norm", tuple(input.shape)
+    expect(
+        layer,
+        input.ndim >= 2 and num_groups >= 1 and not shape[1] % num_groups,
+        f"an input of shape (batch, channels, ...), with channels for {num_groups} "
+        "equal groups",
+        shape,
+    )
+    many = input.numel() != num_groups
+    _more_than_one(layer, many, "value per channel", input)
+    _check(layer, input, shape[1:2], weight=weight, bias=bias)
     w, b = (p if p is None else PER_GROUP(p, g=num_groups) for p in (weight, bias))
     x = GROUPED(input, g=num_groups)
     return _standardize(x, w, b, GROUP, eps)[0].reshape(input.shape)
@@ -374,16 +365,14 @@ def rms_norm(
     Source: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467;
     `torch.nn.functional.rms_norm`.
     """
-    _check_no_whole_numbers("rms_norm", input)
-    eps = torch.finfo(_wide(input[:0]).dtype).eps if eps is None else eps
+    _no_whole_numbers("rms_norm", input)
+    eps = torch.finfo(wide(input[:0]).dtype).eps if eps is None else eps
     return _over_last("rms_norm", input, normalized_shape, (weight, None), eps)
 
 
-def _check_no_whole_numbers(layer: str, input: Tensor) -> None:
-    if not (input.is_floating_point() or input.is_complex()):
-        raise TypeError(
-            f"{layer}: expected floating-point or complex input, got {input.dtype}"
-        )
+def _no_whole_numbers(layer: str, x: Tensor) -> None:
+    fits = x.is_floating_point() or x.is_complex()
+    expect(layer, fits, "floating-point or complex input", x.dtype, TypeError)
 
 
 def _over_last(
@@ -394,11 +383,12 @@ def _over_last(
     eps: float,
 ) -> Tensor:
     shape, rest = tuple(shape), input.ndim - len(shape)
-    if not shape or rest < 0 or input.shape[rest:] != shape:
-        raise ValueError(
-            f"{layer}: expected an input with the last axes {shape}, as "
-            f"normalized_shape (at least one), got {tuple(input.shape)}"
-        )
+    expect(
+        layer,
+        bool(shape) and rest >= 0 and input.shape[rest:] == shape,
+        f"an input with the last axes {shape}, as normalized_shape (at least one)",
+        tuple(input.shape),
+    )
     _check(layer, input, shape, **dict(zip(("weight", "bias"), affine, strict=True)))
     x = input.reshape(math.prod(input.shape[:rest]), math.prod(shape))
     w, b = (p if p is None else p.reshape(1, math.prod(shape)) for p in affine)
@@ -425,7 +415,7 @@ def _response(x: Tensor, size: int, alpha: float, k: float, legacy: bool) -> Ten
 def _respond_gradient(
     _needed: object, cotangent: Tensor, input: Tensor, *settings: Any
 ) -> list[Tensor]:
-    x, g, (size, alpha, beta, k, legacy) = _wide(input), _wide(cotangent), settings
+    x, g, (size, alpha, beta, k, legacy) = wide(input), wide(cotangent), settings
     if legacy and size == 1:
         raise ValueError("CrossMapLRN2d: there is no gradient of a size of 1, in torch")
     scale = _response(x, size, alpha, k, legacy)
@@ -439,7 +429,7 @@ def _respond_gradient(
 def _respond(
     input: Tensor, size: int, alpha: float, beta: float, k: float, legacy: bool
 ) -> Tensor:
-    x = _wide(input)
+    x = wide(input)
     return (x * _response(x, size, alpha, k, legacy).pow(-beta)).to(input.dtype)
 
 
@@ -464,11 +454,12 @@ def local_response_norm(
     Source: Krizhevsky et al. 2012, section 3.3, https://papers.nips.cc/paper/4824;
     `torch.nn.functional.local_response_norm`.
     """
-    if input.ndim < 3 or size < 1:
-        raise ValueError(
-            "local_response_norm: expected an input of shape (batch, channels, *n) and "
-            f"a positive size, got {tuple(input.shape)} and {size}"
-        )
+    expect(
+        "local_response_norm",
+        input.ndim >= 3 and size >= 1,
+        "an input of shape (batch, channels, *n) and a positive size",
+        f"{tuple(input.shape)} and {size}",
+    )
     settings = (size, alpha, beta, k, False)
     return _respond(input, *settings) if input.numel() else input
 
@@ -494,8 +485,8 @@ def normalize(
 
     Source: `torch.nn.functional.normalize`.
     """
-    _check_no_whole_numbers("normalize", input)
-    norm = _norm(_wide(input), p, dim).to(input.abs().dtype)
+    _no_whole_numbers("normalize", input)
+    norm = _norm(wide(input), p, dim).to(input.abs().dtype)
     return torch.div(input, norm.clamp_min(eps), out=out)
 
 
@@ -671,9 +662,10 @@ class CrossMapLRN2d(nn.CrossMapLRN2d):
         Raises:
             ValueError: the input has not 4 axes, or `size` is not positive.
         """
-        if input.ndim != 4 or self.size < 1:
-            raise ValueError(
-                "CrossMapLRN2d: expected an input of 4 axes and a positive size, got "
-                f"shape {tuple(input.shape)} and size {self.size}"
-            )
+        expect(
+            "CrossMapLRN2d",
+            input.ndim == 4 and self.size >= 1,
+            "an input of 4 axes and a positive size",
+            f"shape {tuple(input.shape)} and size {self.size}",
+        )
         return _respond(input, self.size, self.alpha, self.beta, float(self.k), True)  # noqa: FBT003

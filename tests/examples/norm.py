@@ -1,8 +1,11 @@
 """Examples of the norms, and the known mistakes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from examples import Example, randn
 
@@ -95,6 +98,36 @@ FUNCTIONS = {
     "rms_norm": [Example([(2, 3, 5)], ((5,), randn(5).float(), 0.1))],
 }
 
+
+def _running(x: Tensor, *kept: Tensor) -> list[Tensor]:
+    copies = [k.clone() for k in kept]
+    functional.batch_norm(x, *copies, training=True)
+    return copies
+
+
+def _gradient(g: Tensor, x: Tensor) -> Tensor:
+    x = x.clone().requires_grad_()
+    y = functional.layer_norm(x, x.shape[1:], eps=0.1)
+    return torch.autograd.grad(y, x, g)[0]
+
+
+def _folded(
+    w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, deviation: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The deviation is positive for torch; its sign goes to gamma."""
+    affine = (gamma * deviation.sign(), beta)
+    norm = (mean, deviation.square(), 0.0, *affine)
+    return torch.nn.utils.fuse_linear_bn_weights(w, b, *norm)
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "norm-moves": lambda x, w, b: functional.layer_norm(x, x.shape[1:], w, b, 0.1),
+    "norm-groups": lambda x, g: functional.group_norm(x, g, eps=0.1),
+    "norm-running": _running,
+    "norm-fold": _folded,
+    "norm-gradient": _gradient,
+}
+
 MISTAKES = {
     "norm": {
         "batch norm of each element": ('"b c n -> 1 c 1", "mean"', '"b c n -> b c 1", "mean"'),
@@ -126,11 +159,11 @@ MISTAKES = {
             "own = self.training or all(x is None for x in kept)",
             "own = True",
         ),
-        "halves summed as halves": ("return x.float() if x.dtype in HALVES else x", "return x"),
+        "halves summed as halves": ("wide(input), line, centred)\n    w, b", "input, line, centred)\n    w, b"),
         "a cumulative average of the last batch": ("1 / float(self.num_batches_tracked)", "1.0"),
         "running averages of nothing": ("_follow(kept if x.numel() else []", "_follow(kept"),
         "an output kept that others may change": ("@with_gradient(_standardize_gradient)", "@with_gradient(lambda n, g, _, *x: _standardize_gradient(n, g, *x), keeps_output=True)"),
-        "a weight of another shape is broadcast": ("x.shape != tuple(shape):  #", "False:  #"),
+        "a weight of another shape is broadcast": ("x.shape == tuple(shape)  #", "True  #"),
         "neighbours on the wrong side": ("size // 2, half)", "half, size // 2)"),
         "the neighbours' part of the gradient forgotten": ("(straight - 2 * alpha", "(straight - 0 * alpha"),
         "a norm of zero with a slope": ("size.masked_fill(size == 0, 0)", "size"),

@@ -1,0 +1,209 @@
+"""The exercises on norms."""
+
+import torch
+from torch import Tensor
+
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.norm import layer_norm
+from layerlib.recipe import Recipe
+
+EPS = 0.1  # so large that its place under the root can be told from others
+
+
+def _standard(
+    x: Tensor, axes: int | tuple[int, ...], correction: int = 0, eps: float = EPS
+) -> Tensor:
+    rest = x - x.mean(axes, keepdim=True)
+    count = x.numel() / max(1, rest.sum(axes).numel())
+    variance = (rest * rest).sum(axes, keepdim=True) / (count - correction)
+    return rest / (variance + eps).sqrt()
+
+
+def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return layer_norm(x, x.shape[1:], weight, bias, EPS)
+
+
+def _eps_outside(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    rest = x - x.mean(1, keepdim=True)
+    return rest / ((rest * rest).mean(1, keepdim=True).sqrt() + EPS) * weight + bias
+
+
+def _grouped(x: Tensor, g: int) -> Tensor:
+    return _standard(x.unflatten(1, (g, -1)), (2, 3)).reshape(x.shape)
+
+
+def _interleaved(x: Tensor, g: int) -> Tensor:
+    apart = x.unflatten(1, (-1, g))
+    return _standard(apart, (1, 3)).reshape(x.shape)
+
+
+def _follow(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    new: float = 0.1,
+    less: int = 1,
+) -> tuple[Tensor, Tensor]:
+    seen = x.mean((0, 2))
+    rest = x - seen[:, None]
+    count = x.shape[0] * x.shape[2]
+    var = (rest * rest).sum((0, 2)) / (count - less)
+    return (1 - new) * mean + new * seen, (1 - new) * variance + new * var
+
+
+def _fold(*given: Tensor) -> tuple[Tensor, Tensor]:
+    weight, bias, gamma, beta, mean, deviation = given
+    scale = gamma / deviation
+    return Recipe("o i, o -> o i")(weight, scale), beta + scale * (bias - mean)
+
+
+def _gradient(g: Tensor, x: Tensor, ones: float = 1.0, along: float = 1.0) -> Tensor:
+    rest = x - x.mean(1, keepdim=True)
+    scale = torch.rsqrt((rest * rest).mean(1, keepdim=True) + EPS)
+    y = rest * scale
+    pull = y * (g * y).mean(1, keepdim=True)
+    return scale * (g - ones * g.mean(1, keepdim=True) - along * pull)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "norm-shares": Question(
+        (8 * 10 * 10, 16 * 10 * 10, 10 * 10, 4 * 10 * 10),
+        {
+            "The positions share a mean as well, in each of the four.": (
+                8,
+                16,
+                1,
+                4,
+            ),
+            "The order is batch, layer, instance, group.": (
+                8 * 10 * 10,
+                10 * 10,
+                16 * 10 * 10,
+                4 * 10 * 10,
+            ),
+            "A layer norm stays within its example.": (
+                8 * 10 * 10,
+                8 * 16 * 10 * 10,
+                10 * 10,
+                4 * 10 * 10,
+            ),
+            "Batch and layer are exchanged: a batch norm goes over b.": (
+                16 * 10 * 10,
+                8 * 10 * 10,
+                10 * 10,
+                4 * 10 * 10,
+            ),
+        },
+    ),
+    "norm-moves": Task(
+        "x: b n, weight: n, bias: n -> b n",
+        _layer,
+        {
+            "The variance is divided by n − 1; here it is the biased one.": (
+                lambda x, w, b: _standard(x, 1, correction=1) * w + b
+            ),
+            "eps stands outside the root; it belongs under it.": _eps_outside,
+            "The average is over the batch; that would be a batch norm.": (
+                lambda x, w, b: _standard(x, 0) * w + b
+            ),
+            "The root is forgotten: it divides by the variance.": (
+                lambda x, w, b: (
+                    (x - x.mean(1, keepdim=True))
+                    / (x.var(1, keepdim=True, correction=0) + EPS)
+                    * w
+                    + b
+                )
+            ),
+            "The mean is not taken away.": (
+                lambda x, w, b: (
+                    x / (x.var(1, keepdim=True, correction=0) + EPS).sqrt() * w + b
+                )
+            ),
+            "The bias is added before the weight multiplies.": (
+                lambda x, w, b: (_standard(x, 1) + b) * w
+            ),
+        },
+        without=["layer_norm", "native_layer_norm", "batch_norm", "group_norm"],
+    ),
+    "norm-groups": Task(
+        "x: b (g c) n -> b (g c) n",
+        _grouped,
+        {
+            "The groups are read as (c g): a group is neighbors, (g c).": _interleaved,
+            "Each channel is by itself; that would be an instance norm.": (
+                lambda x, _: _standard(x, 2)
+            ),
+            "All channels share a mean; that would be a layer norm.": (
+                lambda x, _: _standard(x, (1, 2))
+            ),
+            "Each position is by itself; the group goes over n, too.": (
+                lambda x, g: _standard(x.unflatten(1, (g, -1)), 2).flatten(1, 2)
+            ),
+        },
+        without=["group_norm", "native_group_norm", "layer_norm", "batch_norm"],
+        numbers=["g"],
+    ),
+    "norm-running": Task(
+        "x: b c n, mean: c, variance: c -> mean: c, variance: c",
+        _follow,
+        {
+            "The variance that is kept is the unbiased one.": (
+                lambda x, m, v: _follow(x, m, v, less=0)
+            ),
+            "Momentum is the weight of the new, and not of the old.": (
+                lambda x, m, v: _follow(x, m, v, new=0.9)
+            ),
+            "The old is forgotten: momentum 0.1 leaves 0.9 of it.": (
+                lambda x, m, v: _follow(x, m, v, new=1.0)
+            ),
+        },
+        without=["batch_norm", "native_batch_norm"],
+        empty=False,
+    ),
+    "norm-fold": Task(
+        "weight: o i, bias: o, gamma: o, beta: o, mean: o, deviation: o "
+        "-> weight: o i, bias: o",
+        _fold,
+        {
+            "The bias of the layer is lost.": (
+                lambda w, _, *norm: _fold(w, torch.zeros_like(norm[0]), *norm)
+            ),
+            "The mean is not scaled; it is taken away before that.": (
+                lambda w, b, gamma, beta, mean, deviation: (
+                    w * (gamma / deviation)[:, None],
+                    b * gamma / deviation - mean + beta,
+                )
+            ),
+            "beta is scaled, too; it is added last.": (
+                lambda w, b, gamma, beta, mean, deviation: (
+                    w * (gamma / deviation)[:, None],
+                    (b - mean + beta) * gamma / deviation,
+                )
+            ),
+            "gamma is forgotten.": (
+                lambda w, b, gamma, *rest: _fold(w, b, torch.ones_like(gamma), *rest)
+            ),
+        },
+        without=["fuse_linear_bn_weights", "batch_norm"],
+    ),
+    "norm-gradient": Task(
+        "g: b n, x: b n -> b n",
+        _gradient,
+        {
+            "The averages are taken for constants: both parts are still in.": (
+                lambda g, x: _gradient(g, x, ones=0.0, along=0.0)
+            ),
+            "The part along ones is still in.": lambda g, x: _gradient(g, x, ones=0.0),
+            "The part along the output is still in.": (
+                lambda g, x: _gradient(g, x, along=0.0)
+            ),
+            "It is not divided by the standard deviation.": (
+                lambda g, x: (
+                    _gradient(g, x)
+                    * (x.var(1, keepdim=True, correction=0) + EPS).sqrt()
+                )
+            ),
+        },
+        without=["layer_norm", "native_layer_norm", "grad", "backward"],
+    ),
+}
