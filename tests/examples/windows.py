@@ -113,7 +113,7 @@ MISTAKES = {
             "_resized(output, [-width for width in frame])",
             "output",
         ),
-        "a kernel that does not fit gives nothing": ("if 0 in counts(length", "if -1 in counts(length"),
+        "a kernel that does not fit gives nothing": ("fits = 0 not in counts(length", "fits = -1 not in counts(length"),
     },
     "windows contract": {
         "a class without its line": ("    line = FOLD\n", ""),
