@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.types import Number
 
 from layerlib.axes import batched, counts, numbers, places
+from layerlib.expect import expect
 from layerlib.gradient import adjoints
 from layerlib.layer import Computed
 from layerlib.recipe import Rearrange, Recipe
@@ -65,16 +66,13 @@ def _check_pad(
     input: Tensor, widths: Sequence[int], mode: str, value: Number | None
 ) -> None:
     n, modes = len(widths) // 2, ["constant", *MODES]
-    if mode not in modes:
-        raise ValueError(f"pad: expected a mode of {modes}, got {mode!r}")
-    most = input.ndim if mode == "constant" else 3
-    if len(widths) != 2 * n or n > most or (n == 0 and mode != "constant"):
-        raise ValueError(
-            f"pad: expected two widths for each of at most {most} axes, got {widths}"
-        )
-    if mode != "constant":
-        if value:
-            raise ValueError(f"pad: expected no value in mode {mode!r}, got {value}")
+    constant = mode == "constant"
+    expect("pad", mode in modes, f"a mode of {modes}", repr(mode))
+    most = input.ndim if constant else 3
+    pairs = len(widths) == 2 * n and (constant or n > 0) and n <= most
+    expect("pad", pairs, f"two widths for each of at most {most} axes", widths)
+    if not constant:
+        expect("pad", not value, f"no value in mode {mode!r}", value)
         batch, _ = batched("pad", input, n)
         if mode != "circular":
             _check_cells("pad", batch)
@@ -87,11 +85,8 @@ def _check_pad(
             "replicate": length + before + after > 0,
             "circular": left >= 0 and widest <= (length if left else 0),
         }
-        if not fits[mode]:
-            raise ValueError(
-                f"pad: expected widths in mode {mode!r} that an axis of length "
-                f"{length} has cells for, got ({before}, {after}) for axis {axis}"
-            )
+        cells = f"widths in mode {mode!r} that an axis of length {length} has cells for"
+        expect("pad", fits[mode], cells, f"({before}, {after}) for axis {axis}")
 
 
 def _by_axis(widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
@@ -188,26 +183,20 @@ def overlap_add(
     geometry = (kernel_size, stride, dilation)
     n = _check_geometry("overlap_add", windows.ndim - 1, length, *geometry)
     expected = (*counts(length, *geometry), math.prod(kernel_size))
-    if tuple(windows.shape[-n - 1 :]) != expected:
-        raise ValueError(
-            f"overlap_add: expected windows of shape (..., {expected}), got "
-            f"{tuple(windows.shape)}"
-        )
+    got = tuple(windows.shape)
+    told = f"windows of shape (..., {expected})"
+    expect("overlap_add", got[-n - 1 :] == expected, told, got)
     return _added(windows, tuple(length), geometry)
 
 
 def _check_geometry(layer: str, axes: int, *geometry: Sizes) -> int:
     """The number of axes that there are windows along."""
     n, told = len(geometry[0]), ", ".join(map(str, geometry))
-    if not 0 < n <= axes or any(len(each) != n for each in geometry):
-        raise ValueError(
-            f"{layer}: expected a number for each axis of the kernel, and at most "
-            f"{axes} axes, got {told}"
-        )
-    if min(map(min, geometry[-3:])) < 1:
-        raise ValueError(
-            f"{layer}: expected a positive kernel_size, stride and dilation, got {told}"
-        )
+    fits = 0 < n <= axes and all(len(each) == n for each in geometry)
+    each = f"a number for each axis of the kernel, and at most {axes} axes"
+    expect(layer, fits, each, told)
+    positive = min(map(min, geometry[-3:])) > 0
+    expect(layer, positive, "a positive kernel_size, stride and dilation", told)
     return n
 
 
@@ -258,11 +247,9 @@ def unfold(
     frame, length, geometry = _plane(
         "unfold", batch.shape[2:], kernel_size, dilation, padding, stride
     )
-    if 0 in counts(length, *geometry):
-        raise ValueError(
-            f"unfold: expected a kernel that fits into the padded input, got "
-            f"kernel_size {geometry[0]} with dilation {geometry[2]} for {length}"
-        )
+    told = f"kernel_size {geometry[0]} with dilation {geometry[2]} for {length}"
+    fits = 0 not in counts(length, *geometry)
+    expect("unfold", fits, "a kernel that fits into the padded input", told)
     output = UNFOLD(windows(_resized(batch, frame), *geometry))
     return output if had_batch else output[0]
 
@@ -298,11 +285,9 @@ def fold(
         "fold", size, kernel_size, dilation, padding, stride
     )
     (y, x), k = counts(length, *geometry), math.prod(geometry[0])
-    if min(size) < 1 or batch.shape[1] % k or batch.shape[2] != y * x:
-        raise ValueError(
-            f"fold: expected {y} x {x} columns, each of {k} rows for each channel, for "
-            f"an output of size {size}, got shape {tuple(input.shape)}"
-        )
+    fits = min(size) > 0 and batch.shape[1] % k == 0 and batch.shape[2] == y * x
+    rows = f"{y} x {x} columns, each of {k} rows for each channel"
+    expect("fold", fits, f"{rows}, for an output of size {size}", input)
     output = overlap_add(FOLD(batch, k=k, y=y, x=x), length, *geometry)
     output = _resized(output, [-width for width in frame])
     return output if had_batch else output[0]
@@ -318,8 +303,7 @@ def _plane(
 ) -> tuple[Sizes, Sizes, Geometry]:
     """Widths as in `pad`, the size with them, and what `windows` takes."""
     height, width = numbers(layer, "padding", padding, 2)
-    if min(height, width) < 0:
-        raise ValueError(f"{layer}: expected a padding of at least 0, got {padding}")
+    expect(layer, min(height, width) >= 0, "a padding of at least 0", padding)
     kernel = numbers(layer, "kernel_size", kernel_size, 2)
     steps = numbers(layer, "stride", stride, 2)
     gaps = numbers(layer, "dilation", dilation, 2)
@@ -329,11 +313,8 @@ def _plane(
 
 
 def _check_cells(layer: str, batch: Tensor) -> None:
-    if 0 in batch.shape[1:]:
-        raise ValueError(
-            f"{layer}: expected no empty axis besides the batch, got an input of shape "
-            f"{tuple(batch.shape)}"
-        )
+    some = 0 not in batch.shape[1:]
+    expect(layer, some, "no empty axis besides the batch", batch)
 
 
 class Unfold(Computed, nn.Unfold, by=unfold):

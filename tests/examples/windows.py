@@ -1,5 +1,12 @@
 """Examples of windows and paddings, and the known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
 from examples import Example
 
 PLANE = [(2, 3, 5, 6)]
@@ -113,7 +120,7 @@ MISTAKES = {
             "_resized(output, [-width for width in frame])",
             "output",
         ),
-        "a kernel that does not fit gives nothing": ("if 0 in counts(length", "if -1 in counts(length"),
+        "a kernel that does not fit gives nothing": ("fits = 0 not in counts(length", "fits = -1 not in counts(length"),
     },
     "windows contract": {
         "a class without its line": ("    line = FOLD\n", ""),
@@ -137,3 +144,24 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+
+def _same(x: Tensor, weight: Tensor) -> Tensor:
+    left, right = (len(weight) - 1) // 2, len(weight) // 2
+    padded = functional.pad(x, (left, right))
+    return functional.conv1d(padded[:, None], weight[None, None])[:, 0]
+
+
+def _back(gradient: Tensor, weight: Tensor) -> Tensor:
+    x = torch.zeros_like(gradient, requires_grad=True)
+    return torch.autograd.grad(_same(x, weight), x, gradient)[0]
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "windows-patches": lambda x, kh, kw: functional.unfold(
+        x, (kh, kw), stride=(kh, kw)
+    ),
+    "windows-pad": lambda image, tall, broad: tall @ image @ broad.T,
+    "windows-same": _same,
+    "windows-back": _back,
+}

@@ -1,0 +1,123 @@
+"""The exercises on windows and padding."""
+
+from torch import Tensor
+
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.recipe import Rearrange, Recipe
+from layerlib.windows import overlap_add, pad, windows
+
+
+def _same(
+    x: Tensor, weight: Tensor, more_left: int = 0, mode: str = "constant"
+) -> Tensor:
+    k = len(weight)
+    left = (k - 1) // 2 + more_left * (1 - k % 2)
+    padded = pad(x, (left, k - 1 - left), mode)
+    return Recipe("b w k, k -> b w")(windows(padded, (k,), (1,), (1,)), weight)
+
+
+def _back(gradient: Tensor, weight: Tensor, more_left: int = 0) -> Tensor:
+    k, w = len(weight), gradient.shape[1]
+    left = (k - 1) // 2 + more_left * (1 - k % 2)
+    sent = Recipe("b w, k -> b w k")(gradient, weight)
+    padded = overlap_add(sent, (w + k - 1,), (k,), (1,), (1,))
+    return padded[:, left : left + w]
+
+
+EXERCISES: dict[str, Exercise] = {
+    "windows-count": Question(
+        len(range(-4, 30 + 4 - 2 * 3, 3)),
+        {
+            "The padding is forgotten.": len(range(0, 30 - 2 * 3, 3)),
+            "The dilation is forgotten: the kernel reaches over 7 cells.": len(
+                range(-4, 30 + 4 - 3, 3)
+            ),
+            "One is missing: the first start counts, and both sides are padded.": 10,
+            "Those are all starts; with stride 3 every third counts.": len(
+                range(-4, 30 + 4 - 2 * 3)
+            ),
+        },
+    ),
+    "windows-seen": Question(
+        (1, 1, 2, 1, 2, 1, 1),
+        {
+            "That is stride 1; here the kernel goes two cells at a time.": (
+                (1, 2, 3, 3, 3, 2, 1)
+            ),
+            "Windows overlap: two of them see cell 2, and two see cell 4.": (
+                (1, 1, 1, 1, 1, 1, 1)
+            ),
+            "That would be a padded row; here the first window starts at cell 0.": (
+                (2, 1, 2, 1, 2, 1, 2)
+            ),
+        },
+    ),
+    "windows-patches": Task(
+        "x: b c (y kh) (x kw) -> b (c kh kw) (y x)",
+        Rearrange("b c (y kh) (x kw) -> b (c kh kw) (y x)"),
+        {
+            "The channels run fastest; they stand before the places in the kernel.": (
+                "b c (y kh) (x kw) -> b (kh kw c) (y x)"
+            ),
+            "The columns are read downwards: x runs faster than y.": (
+                "b c (y kh) (x kw) -> b (c kh kw) (x y)"
+            ),
+            "kh and kw are exchanged: kw runs fastest.": (
+                "b c (y kh) (x kw) -> b (c kw kh) (y x)"
+            ),
+            "The cells of a patch lie kh rows apart; they are neighbors.": (
+                "b c (kh y) (kw x) -> b (c kh kw) (y x)"
+            ),
+        },
+        without=["unfold", "im2col"],
+        numbers=["kh", "kw"],
+        empty=False,
+    ),
+    "windows-pad": Task(
+        "image: b c h w, tall: y h, broad: x w -> b c y x",
+        Recipe("b c h w, y h, x w -> b c y x"),
+        {
+            "The channels are summed; each is padded by itself.": (
+                "b c h w, y h, x w -> b y x"
+            ),
+            "The output is transposed: y comes before x.": (
+                "b c h w, y h, x w -> b c x y"
+            ),
+        },
+    ),
+    "windows-same": Task(
+        "x: b w, weight: k -> b w",
+        _same,
+        {
+            "The kernel is flipped; a window meets it as it stands.": (
+                lambda x, weight: _same(x, weight.flip(0))
+            ),
+            "For an even kernel the extra cell goes to the right.": (
+                lambda x, weight: _same(x, weight, 1)
+            ),
+            "The windows are averaged; their products are to be summed.": (
+                lambda x, weight: _same(x, weight) / len(weight)
+            ),
+            "All padding is on the left; it goes to both sides.": (
+                lambda x, weight: Recipe("b w k, k -> b w")(
+                    pad(x, (len(weight) - 1, 0)).unfold(1, len(weight), 1), weight
+                )
+            ),
+        },
+        without=["conv1d", "convolution"],
+    ),
+    "windows-back": Task(
+        "gradient: b w, weight: k -> b w",
+        _back,
+        {
+            "That is the layer itself; going back, each product is sent home.": _same,
+            "For an even kernel the padding is cut off at the wrong end.": (
+                lambda gradient, weight: _back(gradient, weight, 1)
+            ),
+            "The kernel is flipped: each copy goes back with its own weight.": (
+                lambda gradient, weight: _back(gradient, weight.flip(0))
+            ),
+        },
+        without=["conv1d", "convolution", "conv_transpose1d", "grad", "backward"],
+    ),
+}
