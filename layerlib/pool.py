@@ -14,8 +14,10 @@ from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from layerlib.axes import along, batched, counts, numbers
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
 from layerlib.layer import Computed
+from layerlib.precision import wide
 from layerlib.recipe import Recipe, Reduce
 
 MAX = Reduce("b c ... k -> b c ...", "max")
@@ -41,20 +43,11 @@ class _Windows(NamedTuple):
     dilation: int = 1
     parts: int = 1
 
-
-class _Drawn(NamedTuple):
-    """Windows along one axis that begin in each plane at other cells: ``(m, b, c)``."""
-
-    begin: Tensor
-    places: int
-    dilation: int = 1
-
-
-def _is_whole(one: _Windows | _Drawn) -> bool:
-    """Whether there is one window only, and it sees all cells."""
-    return isinstance(one, _Windows) and (
-        (one.many, one.places, one.padding, one.dilation) == (1, one.length, 0, 1)
-    )
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is one window only, and it sees all cells."""
+        seen = self.many, self.places, self.padding, self.dilation
+        return seen == (1, self.length, 0, 1)
 
 
 def _meetings(one: _Windows) -> Iterator[tuple[int, slice, slice]]:
@@ -76,46 +69,41 @@ def _meetings(one: _Windows) -> Iterator[tuple[int, slice, slice]]:
             yield place, slice(first, last + 1, one.parts), cells
 
 
-def _looks(seen: Tensor, one: _Windows | _Drawn) -> Iterator[tuple[int, Any, Tensor]]:
-    """For each place: some windows along the first axis, and what they see there."""
-    if isinstance(one, _Drawn):
-        begin = one.begin[(..., *[None] * (seen.ndim - one.begin.ndim))]
-        for place in range(one.places):
-            yield place, ..., torch.take_along_dim(seen, begin + place, 0)
-    else:
-        for place, windows, cells in _meetings(one):
-            yield place, windows, seen[cells]
-
-
-def _on(axis: int, part: slice) -> Any:
-    return (..., part, *[slice(None)] * (-axis - 1))
-
-
 def _slid(
-    layer: str, lengths: Sequence[int], *given: Any, ceil_mode: bool
+    layer: str,
+    lengths: Sequence[int],
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool,
 ) -> tuple[_Windows, ...]:
     """The windows of a kernel with a stride, a padding and a dilation."""
-    names, found = ("kernel_size", "stride", "padding", "dilation"), []
-    given = (given[0], given[0] if given[1] in (None, [], ()) else given[1], *given[2:])
-    each = [
-        numbers(layer, *one, len(lengths)) for one in zip(names, given, strict=True)
-    ]
+    stride = kernel_size if stride in (None, [], ()) else stride
+    names = ("kernel_size", "stride", "padding", "dilation")
+    given = zip(names, (kernel_size, stride, padding, dilation), strict=True)
+    each = [numbers(layer, *one, len(lengths)) for one in given]
+    found = []
     for size, k, s, p, d in zip(lengths, *each, strict=True):
-        if min(k, s, d) < 1 or not 0 <= 2 * p <= k:
-            raise ValueError(
-                f"{layer}: expected kernel_size, stride and dilation of at least 1 and "
-                f"padding from 0 to half of kernel_size, got {k}, {s}, {d} and {p}"
-            )
+        expect(
+            layer,
+            min(k, s, d) >= 1 and 0 <= 2 * p <= k,
+            "kernel_size, stride and dilation of at least 1 and padding from 0 to half "
+            "of kernel_size",
+            f"{k}, {s}, {d} and {p}",
+        )
         (m,) = counts([size + 2 * p + (s - 1) * ceil_mode], [k], [s], [d])
         # No window begins in the padding on the right.
         m -= ceil_mode and (m - 1) * s >= size + p
         # A long dilation steps from one padding into the other.
         blind = any(at % d >= size for at in range(-p, min(0, m * s - p), s))
-        if m < 1 or blind:
-            raise ValueError(
-                f"{layer}: expected windows that see the input, got {k} cells with a "
-                f"dilation of {d} on an axis of {size} with a padding of {p}"
-            )
+        expect(
+            layer,
+            m >= 1 and not blind,
+            "windows that see the input",
+            f"{k} cells with a dilation of {d} on an axis of {size} with a padding of "
+            f"{p}",
+        )
         found.append(_Windows(size, m, k, s, p, d))
     return tuple(found)
 
@@ -126,79 +114,68 @@ def _bins(
     """As many windows as are wanted, with steps that are fractions."""
     wanted: tuple[int | None, ...]
     wanted = numbers(layer, "output_size", output_size, len(lengths))
-    pairs = [(n, n if m is None else m) for n, m in zip(lengths, wanted, strict=True)]
-    if any(m < 0 for _, m in pairs):
-        raise ValueError(f"{layer}: expected sizes of at least 0, got {output_size}")
     found = []
-    for n, m in pairs:
+    for n, size in zip(lengths, wanted, strict=True):
+        m = n if size is None else size
+        expect(layer, m >= 0, "sizes of at least 0", output_size)
         shared = math.gcd(n, m)
         step, parts = n // shared, m // shared
-        found.append(
-            _Windows(n, m, -(-n // max(m, 1)) + (parts > 1), step, parts=parts)
-        )
+        places = -(-n // max(m, 1)) + (parts > 1)
+        found.append(_Windows(n, m, places, step, parts=parts))
     return tuple(found)
 
 
-def _check(
+def _fits(
     layer: str, n: int, input: Tensor, *, whole: bool = False, filled: int = 1
 ) -> None:
     batched(layer, input, n)
-    if 0 in input.shape[-n - filled :]:
-        raise ValueError(
-            f"{layer}: expected no empty axis but the batch, got {tuple(input.shape)}"
-        )
-    if not (input.is_floating_point() or whole):
-        raise ValueError(f"{layer}: expected floating point, got {input.dtype}")
+    shape = tuple(input.shape)
+    expect(layer, 0 not in shape[-n - filled :], "no empty axis but the batch", shape)
+    expect(layer, input.is_floating_point() or whole, "floating point", input.dtype)
 
 
-def _wide(input: Tensor) -> Tensor:
-    """Half precision in single, so that many of them can be added up."""
-    half = input.is_floating_point() and input.itemsize == 2
-    return input.float() if half else input
-
-
-def _largest(input: Tensor, axis: int, one: _Windows | _Drawn) -> tuple[Tensor, Tensor]:
+def _largest(input: Tensor, axis: int, one: _Windows) -> tuple[Tensor, Tensor]:
     """The maximum of each window and its cell: the first one, or the last NaN."""
-    if _is_whole(one):
+    if one.is_whole:
         best, first = input.max(axis, keepdim=True)
         last = input.shape[axis] - 1 - input.flip(axis).max(axis, keepdim=True)[1]
         return best, torch.where(best.isnan(), last, first)
     # With this axis outermost, what is seen at one place lies side by side.
     seen = input.movedim(axis, 0).contiguous()
-    if isinstance(one, _Windows):
-        step = torch.arange(one.many, device=input.device) * one.step
-        begin = step.div(one.parts, rounding_mode="floor") - one.padding
-    else:
-        begin = one.begin
-    begin = begin.int()[(..., *[None] * (seen.ndim - begin.ndim))]
     real, few = input.is_floating_point(), (torch.int32, torch.uint8)[one.places < 256]
     lowest = -torch.inf if real else torch.iinfo(input.dtype).min
-    best = seen.new_full((len(begin), *seen.shape[1:]), lowest)
-    outside = (-begin).clamp(min=0) + one.dilation - 1
+    best = seen.new_full((one.many, *seen.shape[1:]), lowest)
+    window = torch.arange(one.many, dtype=torch.int32, device=input.device)
+    begin = (window * one.step).div(one.parts, rounding_mode="floor") - one.padding
+    begin = begin[(..., *[None] * (seen.ndim - 1))]
+    # Until a place holds more: the first that is no padding.
     place = torch.zeros_like(best, dtype=few)
+    outside = (-begin).clamp(min=0) + one.dilation - 1
     place += outside.div(one.dilation, rounding_mode="floor").to(few)
-    for k, some, value in _looks(seen, one):
-        better = (value > best[some]) | value.isnan()
-        best[some] = torch.maximum(best[some], value)
+    for k, some, cells in _meetings(one):
+        better = (seen[cells] > best[some]) | seen[cells].isnan()
+        best[some] = torch.maximum(best[some], seen[cells])
         place[some] = torch.maximum(place[some], better.to(few).mul_(k))
     cell = place.int().mul_(one.dilation).add_(begin)
     return best.movedim(0, axis), cell.movedim(0, axis)
 
 
-def _maximum(
-    input: Tensor, windows: Sequence[_Windows | _Drawn]
-) -> tuple[Tensor, Tensor]:
-    """Finds where each maximum is and reads it there: there goes its gradient, too."""
-    n, step = len(windows), input.shape[-1]
+def _found(input: Tensor, windows: Sequence[_Windows]) -> Tensor:
+    """Where the maximum of each window is, counted through its plane."""
+    step = input.shape[-1]
     best, at = _largest(input.detach(), -1, windows[-1])
-    for axis in range(-2, -n - 1, -1):
+    for axis in range(-2, -len(windows) - 1, -1):
         best, row = _largest(best, axis, windows[axis])
         at = at.gather(axis, row.long()) + row.long().mul_(step)
         step *= input.shape[axis]
-    at = at.long()
-    value = _wide(input).flatten(-n).gather(-1, at.flatten(-n)).view(at.shape)
+    return at.long()
+
+
+def _read(n: int, input: Tensor, at: Tensor) -> Tensor:
+    """What stands in those cells of each plane. There goes its gradient, too."""
+    value = wide(input).flatten(-n).gather(-1, at.flatten(-n)).view(at.shape)
     # The first power: torch has second gradients here, and they are zeros.
-    return value.to(input.dtype).pow(1), at
+    return value.to(input.dtype).pow(1)
 
 
 def _total_gradient(
@@ -213,17 +190,18 @@ def _total(input: Tensor, windows: tuple[_Windows, ...], way: int) -> Tensor:
 
     The one is the gradient of the other.
     """
-    total = _wide(input)
+    total = wide(input)
     for axis in range(-len(windows), 0)[::way]:
         one, shape = windows[axis], [*total.shape]
         shape[axis] = one.many if way == 1 else one.length
-        if _is_whole(one):
+        if one.is_whole:
             total = total.sum(axis, keepdim=True) if way == 1 else total.expand(shape)
             continue
         given, total = total, total.new_zeros(shape)
+        source, target = given.movedim(axis, 0), total.movedim(axis, 0)
         for _, some, cells in _meetings(one):
             to, of = (some, cells)[::way]
-            total[_on(axis, to)] += given[_on(axis, of)]
+            target[to] += source[of]
     return total
 
 
@@ -267,11 +245,11 @@ def _max_pool(
     """
     layer = f"max_pool{n}d"
     whole = not input.is_complex() and input.dtype != torch.bool
-    _check(layer, n, input, whole=whole)
-    geometry = kernel_size, stride, padding, dilation
-    windows = _slid(layer, input.shape[-n:], *geometry, ceil_mode=ceil_mode)
-    found = _maximum(input, windows)
-    return found if return_indices else found[0]
+    _fits(layer, n, input, whole=whole)
+    geometry = kernel_size, stride, padding, dilation, ceil_mode
+    windows = _slid(layer, input.shape[-n:], *geometry)
+    at = _found(input, windows)
+    return (_read(n, input, at), at) if return_indices else _read(n, input, at)
 
 
 max_pool1d, max_pool2d, max_pool3d = along(_max_pool)
@@ -301,11 +279,10 @@ def _avg_pool(
     Source: `torch.nn.functional.avg_pool2d`.
     """
     layer = f"avg_pool{n}d"
-    _check(layer, n, input, whole=input.dtype == torch.int64)
-    if divisor_override == 0:
-        raise ValueError(f"{layer}: expected a divisor_override other than 0")
-    geometry = kernel_size, stride, padding, 1
-    windows = _slid(layer, input.shape[-n:], *geometry, ceil_mode=ceil_mode)
+    _fits(layer, n, input, whole=input.dtype == torch.int64)
+    expect(layer, divisor_override != 0, "a divisor_override other than 0", 0)
+    geometry = kernel_size, stride, padding, 1, ceil_mode
+    windows = _slid(layer, input.shape[-n:], *geometry)
     counted = tuple(
         w._replace(length=w.length + 2 * w.padding, padding=0)
         if count_include_pad
@@ -348,8 +325,8 @@ def _lp_pool(
     """``(b, c, *n) -> (b, c, *m)``: the root of the sum of what each window sees.
 
     It sums powers, from the plain sum (1) to the largest magnitude (infinity). As in
-    torch an odd power keeps its sign, and a window that `ceil_mode` cut off is scaled
-    up to a whole one.
+    torch powers keep their sign, so that a sum of odd ones may have no root (NaN), and
+    a window that `ceil_mode` cut off is scaled up to a whole one.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -361,12 +338,13 @@ def _lp_pool(
     Source: `torch.nn.functional.lp_pool2d`.
     """
     layer = f"lp_pool{n}d"
-    _check(layer, n, input, whole=not input.is_complex())
-    geometry = kernel_size, stride, 0, 1
-    windows = _slid(layer, input.shape[-n:], *geometry, ceil_mode=ceil_mode)
+    _fits(layer, n, input, whole=not input.is_complex())
+    geometry = kernel_size, stride, 0, 1, ceil_mode
+    windows = _slid(layer, input.shape[-n:], *geometry)
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
-        return sign * _maximum(sign * input.abs(), windows)[0]
+        size = sign * input.abs()
+        return sign * _read(n, size, _found(size, windows))
     mean = _mean(input.pow(norm_type), windows, windows)
     size = mean.abs()
     # At zero the root has an infinite gradient, and gets none.
@@ -395,7 +373,7 @@ def _adaptive_avg_pool(
     Source: `torch.nn.functional.adaptive_avg_pool2d`.
     """
     layer = f"adaptive_avg_pool{n}d"
-    _check(layer, n, input, filled=0)
+    _fits(layer, n, input, filled=0)
     bins = _bins(layer, input.shape[-n:], output_size)
     return _mean(input, bins, bins)
 
@@ -422,10 +400,9 @@ def _adaptive_max_pool(
     Source: `torch.nn.functional.adaptive_max_pool2d`.
     """
     layer = f"adaptive_max_pool{n}d"
-    _check(layer, n, input)
-    bins = _bins(layer, input.shape[-n:], output_size)
-    found = _maximum(input, bins)
-    return found if return_indices else found[0]
+    _fits(layer, n, input)
+    at = _found(input, _bins(layer, input.shape[-n:], output_size))
+    return (_read(n, input, at), at) if return_indices else _read(n, input, at)
 
 
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = along(
@@ -454,7 +431,7 @@ def _fractional_max_pool(
     `torch.nn.functional.fractional_max_pool2d`.
     """
     layer, lengths = f"fractional_max_pool{n}d", input.shape[-n:]
-    _check(layer, n, input)
+    _fits(layer, n, input)
     if output_size is None:
         if output_ratio is None:
             raise ValueError(f"{layer}: expected an output_size or an output_ratio")
@@ -462,20 +439,31 @@ def _fractional_max_pool(
         output_size = [int(a * r) for a, r in zip(lengths, ratio, strict=True)]
     size = numbers(layer, "output_size", output_size, n)
     kernel = numbers(layer, "kernel_size", kernel_size, n)
-    if any(
-        m < 0 or not 0 < k <= a - m + (n == 2)
-        for a, k, m in zip(lengths, kernel, size, strict=True)
-    ):
-        raise ValueError(
-            f"{layer}: expected windows that begin at different cells, got an "
-            f"output_size of {size} and a kernel_size of {kernel} on {tuple(lengths)}"
-        )
+    axes = list(zip(lengths, size, kernel, strict=True))
+    expect(
+        layer,
+        all(m >= 0 and 0 < k <= a - m + (n == 2) for a, m, k in axes),
+        "windows that begin at different cells",
+        f"an output_size of {size} and a kernel_size of {kernel} on {tuple(lengths)}",
+    )
     sample = _samples(layer, n, input, _random_samples)
     # torch's samples are for (width, height), but for (depth, height, width).
     each = sample.unbind(-1)[:: -1 if n == 2 else 1]
-    axes = zip(lengths, size, kernel, each, strict=True)
-    found = _maximum(input, [_drawn(*one) for one in axes])
-    return found if return_indices else found[0]
+    drawn = [_drawn(*one, dice) for one, dice in zip(axes, each, strict=True)]
+    # Window by window, what they see is laid side by side; then they only touch.
+    seen = input.detach()
+    for axis, cells in enumerate(drawn, -n):
+        ones = [1] * (n + axis), [1] * (-axis - 1)
+        laid = cells.view(*cells.shape[:-1], *ones[0], cells.shape[-1], *ones[1])
+        seen = torch.take_along_dim(seen, laid, axis)
+    found = _found(seen, [_Windows(m * k, m, k, k) for _, m, k in axes])
+    rest, step, at = found.flatten(-n), 1, torch.zeros_like(found).flatten(-n)
+    for cells, length in zip(drawn[::-1], lengths[::-1], strict=True):
+        at += step * cells.gather(-1, rest % cells.shape[-1])
+        rest = rest.div(cells.shape[-1], rounding_mode="floor")
+        step *= length
+    at = at.view(found.shape)
+    return (_read(n, input, at), at) if return_indices else _read(n, input, at)
 
 
 fractional_max_pool2d, fractional_max_pool3d = along(_fractional_max_pool)[1:]
@@ -486,22 +474,20 @@ def _samples(layer: str, n: int, input: Tensor, given: Tensor | None) -> Tensor:
     b, c = (1, *input.shape)[-n - 2 : -n]
     if given is None:
         given = torch.rand(b, c, n, dtype=input.dtype, device=input.device)
-    elif given.shape[1:] != (c, n) or len(given) < b or given.dtype != input.dtype:
-        raise ValueError(
-            f"{layer}: expected random samples {(b, c, n)} of {input.dtype}, "
-            f"got {tuple(given.shape)} of {given.dtype}"
-        )
+    fits = given.shape[1:] == (c, n) and len(given) >= b and given.dtype == input.dtype
+    expected = f"random samples {(b, c, n)} of {input.dtype}"
+    expect(layer, fits, expected, f"{tuple(given.shape)} of {given.dtype}")
     return given[:b] if input.ndim == n + 2 else given[0]
 
 
-def _drawn(length: int, many: int, places: int, sample: Tensor) -> _Drawn:
-    """Windows at two distances, in an order that the sample of a plane decides."""
+def _drawn(length: int, many: int, places: int, sample: Tensor) -> Tensor:
+    """The cells of windows at two distances, in an order that the sample decides."""
     end, sample = length - places, sample[..., None]
     window = torch.arange(many, device=sample.device)
     step = sample.new_full((), end) / max(many - 1, 1)
     drawn = ((window + sample) * step).long() - (sample * step).long()
-    begin = torch.where(window < many - 1, drawn, end).movedim(-1, 0)
-    return _Drawn(begin, places)
+    begin = torch.where(window < many - 1, drawn, end)[..., None]
+    return (begin + torch.arange(places, device=sample.device)).flatten(-2)
 
 
 def _max_unpool(
@@ -528,12 +514,10 @@ def _max_unpool(
     Source: `torch.nn.functional.max_unpool2d`.
     """
     layer = f"max_unpool{n}d"
-    _check(layer, n, input)
-    if indices.shape != input.shape or indices.dtype != torch.int64:
-        raise ValueError(
-            f"{layer}: expected indices {tuple(input.shape)} of torch.int64, "
-            f"got {tuple(indices.shape)} of {indices.dtype}"
-        )
+    _fits(layer, n, input)
+    fits = indices.shape == input.shape and indices.dtype == torch.int64
+    expected = f"indices {tuple(input.shape)} of torch.int64"
+    expect(layer, fits, expected, f"{tuple(indices.shape)} of {indices.dtype}")
     kernel = numbers(layer, "kernel_size", kernel_size, n)
     steps = kernel if stride is None else numbers(layer, "stride", stride, n)
     edges = numbers(layer, "padding", padding, n)
@@ -542,11 +526,12 @@ def _max_unpool(
     size = default if output_size is None else list(output_size)
     size = size[2:] if len(size) == n + 2 else size
     near = [abs(a - b) < s for a, b, s in zip(size, default, steps, strict=False)]
-    if len(size) != n or min(size) < 0 or not all(near):
-        raise ValueError(
-            f"{layer}: expected an output_size of {default}, more or less by less than "
-            f"{steps}, got {size}"
-        )
+    expect(
+        layer,
+        len(size) == n and min(size) >= 0 and all(near),
+        f"an output_size of {default}, more or less by less than {steps}",
+        size,
+    )
     lead = input.shape[:-n]
     output = input.new_zeros(*lead, math.prod(size))
     output = output.scatter(-1, indices.flatten(-n), input.flatten(-n))

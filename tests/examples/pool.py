@@ -1,6 +1,7 @@
 """Examples of pooling, and the known mistakes."""
 
 import torch
+from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from examples import Example
 
@@ -114,21 +115,34 @@ FUNCTIONS = {
     },
 }
 
+
+def _winners(gradient: torch.Tensor, picture: torch.Tensor, k: int) -> torch.Tensor:
+    picture = picture.clone().requires_grad_()
+    return torch.autograd.grad(F.max_pool1d(picture, k), picture, gradient)[0]
+
+
+ANSWERS = {
+    "pool-max": lambda picture, kh, kw: F.max_pool2d(picture, (kh, kw)),
+    "pool-lp": lambda picture, k: F.lp_pool1d(picture, 2.0, k),
+    "pool-gradient": _winners,
+    "pool-count": lambda x: F.avg_pool1d(x, 3, 1, 1, count_include_pad=False),
+}
+
 MISTAKES = {
     "pool": {
         "padding counts when it must not": ("if count_include_pad\n", "if not count_include_pad\n"),
         "the last window begins in the padding": ("m -= ceil_mode and (m - 1) * s >= size + p", "m -= 0"),
         "ceil for floor": ("(s - 1) * ceil_mode", "(s - 1)"),
         "dilation ignored": ("- one.padding + place * one.dilation", "- one.padding + place"),
-        "a stride of 1 where none is given": ("given[0] if given[1] in", "1 if given[1] in"),
+        "a stride of 1 where none is given": ("kernel_size if stride in", "1 if stride in"),
         "padding with zeros under a maximum": ("lowest = -torch.inf if real", "lowest = 0.0 if real"),
-        "the last one on a tie": ("(value > best[some])", "(value >= best[some])"),
-        "NaN found where it is no more": (" | value.isnan()", ""),
+        "the last one on a tie": ("(seen[cells] > best[some])", "(seen[cells] >= best[some])"),
+        "NaN found where it is no more": (" | seen[cells].isnan()", ""),
         "the first NaN along a whole axis": ("torch.where(best.isnan(), last, first)", "first"),
         "indices of a plane of another height": ("step *= input.shape[axis]", "step += input.shape[axis]"),
-        "no gradient for the maximum": ("_wide(input).flatten(-n)", "_wide(input.detach()).flatten(-n)"),
+        "no gradient for the maximum": ("wide(input).flatten(-n)", "wide(input.detach()).flatten(-n)"),
         "bins that do not overlap": ("at * one.parts >= (part", "(at + 1) * one.parts > (part"),
-        "half precision summed in half": ("return input.float() if half else input", "return input"),
+        "half precision summed in half": ("    total = wide(input)\n", "    total = input\n"),
         "the mean and not the sum of powers": ("mean.mul(cells)", "mean.mul(1)"),
         "magnitudes before the power": ("input.pow(norm_type)", "input.abs().pow(norm_type)"),
         "an infinite gradient at zero": ("size.masked_fill(size == 0, 0)", "size"),
@@ -143,8 +157,8 @@ MISTAKES = {
             '"""Maxima go',
         ),
         "a number read out of a tensor": (
-            "    batched(layer, input, n)\n    if 0 in",
-            "    float(input.sum())\n    batched(layer, input, n)\n    if 0 in",
+            "    batched(layer, input, n)\n",
+            "    float(input.sum())\n    batched(layer, input, n)\n",
         ),
     },
     "pool purity": {
