@@ -112,11 +112,11 @@ MISTAKES = {
             "return packed, last",
         ),
         "batch_first forgotten": ("input.ndim == 3 and self.batch_first", "False"),
-        "rounded at each step": ("return [x.float() if", "return [x if"),
-        "two dtypes in one product": ("if len(dtypes) > 1 and not", "if False and not"),
+        "rounded at each step": ("None if x is None else wide(x)", "x"),
+        "two dtypes in one product": ("one = len(dtypes) == 1 or", "one = True or"),
         "a state of another shape is broadcast": (
-            "if value is not None and value.shape != shape:",
-            "if False:",
+            "if value is not None:\n            got",
+            "if False:\n            got",
         ),
     },
     "recurrent contract": {
