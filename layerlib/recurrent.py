@@ -284,7 +284,7 @@ class _Recurrent(_Uniform, nn.RNNBase):
             if layer:
                 rows = dropout(rows, self.dropout, self.training)
             made = [
-                self._read(rows, sizes, bool(back), *next(each))
+                self.one_direction(rows, sizes, bool(back), *next(each))
                 for back in range(1 + self.bidirectional)
             ]
             rows = torch.cat([output for output, _ in made], dim=-1)
@@ -292,9 +292,10 @@ class _Recurrent(_Uniform, nn.RNNBase):
         ends = tuple(torch.stack(x) for x in zip(*last, strict=True))
         return rows, ends if isinstance(hx, tuple) else ends[0]
 
-    def _read(
+    def one_direction(
         self, rows: Tensor, sizes: list[int], back: bool, weights: Any, *state: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
+        """The output and the last state of one layer that reads one way."""
         given = _alike(type(self).__name__, [rows, *weights, *state])
         x, w_ih, w_hh, *others = given[: 1 + len(weights)]
         b_ih, b_hh = others[:2] if self.bias else (None, None)
