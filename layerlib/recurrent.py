@@ -11,7 +11,9 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_map
 
 from layerlib.dropout import dropout
+from layerlib.expect import expect
 from layerlib.linear import LINEAR, linear
+from layerlib.precision import wide
 
 Step = Callable[..., Sequence[Tensor]]
 
@@ -109,8 +111,8 @@ def lstm_cell(
     the forget gate: Gers et al., https://doi.org/10.1162/089976600300015015;
     `torch.nn.LSTMCell`.
     """
-    if isinstance(hx, Tensor) or len(hx) != 2:
-        raise ValueError(f"lstm_cell: expected two states, hx = (h, c), got {len(hx)}")
+    two = not isinstance(hx, Tensor) and len(hx) == 2
+    expect("lstm_cell", two, "two states, hx = (h, c)", len(hx))
     h, c = _cell("lstm_cell", _lstm, 4, [input, *hx, w_ih, w_hh, b_ih, b_hh])
     return h, c
 
@@ -145,24 +147,21 @@ def _cell(name: str, step: Step, gates: int, given: list[Any]) -> list[Tensor]:
     expected = [(*b, i), *[(*b, h) for _ in state], (g, i), (g, h), (g,), (g,)]
     names = ["input", *["hx" for _ in state], "w_ih", "w_hh", "b_ih", "b_hh"]
     for argument, shape, value in zip(names, expected, given, strict=True):
-        if value is not None and value.shape != shape:
+        if value is not None:
             got = tuple(value.shape)
-            raise ValueError(f"{name}: expected {argument} of shape {shape}, got {got}")
-    x, h, *kept, w_ih, w_hh, b_ih, b_hh = _widened(name, given)
+            expect(name, got == shape, f"{argument} of shape {shape}", got)
+    x, h, *kept, w_ih, w_hh, b_ih, b_hh = _alike(name, given)
     made = step(linear(x, w_ih, b_ih), linear(h, w_hh, b_hh), h, *kept)
     return [state.to(dtype) for state in made]
 
 
-def _widened(name: str, given: Sequence[Tensor | None]) -> list[Any]:
-    """Half precision as float32: it is then rounded once, at the end."""
+def _alike(name: str, given: Sequence[Tensor | None]) -> list[Any]:
+    """All of one dtype, and halves as float32, to be rounded once, at the end."""
     dtypes = sorted({str(x.dtype) for x in given if x is not None})
     # A product of two dtypes would quietly take the wider one.
-    if len(dtypes) > 1 and not torch.is_autocast_enabled("cpu"):
-        raise ValueError(
-            f"{name}: expected input, state and weights of one dtype, got {dtypes}"
-        )
-    half = {torch.bfloat16, torch.float16}
-    return [x.float() if x is not None and x.dtype in half else x for x in given]
+    one = len(dtypes) == 1 or torch.is_autocast_enabled("cpu")
+    expect(name, one, "input, state and weights of one dtype", dtypes)
+    return [None if x is None else wide(x) for x in given]
 
 
 def scan(
@@ -194,11 +193,13 @@ def scan(
     """
     sizes, batch = list(batch_sizes), [len(first) for first in state]
     starts, grows = {*batch, *sizes[:1]}, sizes != sorted(sizes, reverse=True)
-    if not sizes or len(starts) != 1 or grows or sum(sizes) != len(input):
-        raise ValueError(
-            f"scan: expected batch sizes that start with {batch}, as the state, never "
-            f"grow, and add up to the {len(input)} rows of the input, got {sizes}"
-        )
+    expect(
+        "scan",
+        len(sizes) > 0 and len(starts) == 1 and not grows and sum(sizes) == len(input),
+        f"batch sizes that start with {batch}, as the state, never grow, and add up to "
+        f"the {len(input)} rows of the input",
+        sizes,
+    )
     moments = torch.split(input, sizes)
     now, outputs, ended = [first[:0] for first in state], [], []
     for rows in reversed(moments) if reverse else moments:
@@ -246,11 +247,8 @@ class _Recurrent(_Uniform, nn.RNNBase):
         single, turned = input.ndim == 2, input.ndim == 3 and self.batch_first
         moments = input.unsqueeze(1) if single else input
         moments = moments.transpose(0, 1) if turned else moments
-        if moments.ndim != 3 or not len(moments):
-            raise ValueError(
-                f"{type(self).__name__}: expected an input of 3 axes, or 2 without the "
-                f"batch, and at least one moment, got shape {tuple(input.shape)}"
-            )
+        told = "an input of 3 axes, or 2 without the batch, and at least one moment"
+        expect(type(self).__name__, moments.ndim == 3 and len(moments) > 0, told, input)
         t, b, _ = moments.shape
         rows, sizes = moments.flatten(0, 1), [b] * t
         state = self._state(rows, sizes, hx, single=single)
@@ -272,11 +270,10 @@ class _Recurrent(_Uniform, nn.RNNBase):
         else:
             state = list(hx) if lstm and not isinstance(hx, Tensor) else [hx]
             expected = [(n, h) if single else (n, b, h) for n, b, h in shapes]
-            if (given := [tuple(x.shape) for x in state]) != expected:
-                raise ValueError(
-                    f"{type(self).__name__}: expected hx of shape "
-                    f"{', '.join(map(str, expected))}, got {', '.join(map(str, given))}"
-                )
+            given = [tuple(x.shape) for x in state]
+            right, got = (", ".join(map(str, each)) for each in (expected, given))
+            name = type(self).__name__
+            expect(name, given == expected, f"hx of shape {right}", got)
             state = [x.unsqueeze(1) for x in state] if single else state
         return tuple(state) if lstm else state[0]
 
@@ -287,7 +284,7 @@ class _Recurrent(_Uniform, nn.RNNBase):
             if layer:
                 rows = dropout(rows, self.dropout, self.training)
             made = [
-                self._read(rows, sizes, bool(back), *next(each))
+                self.one_direction(rows, sizes, bool(back), *next(each))
                 for back in range(1 + self.bidirectional)
             ]
             rows = torch.cat([output for output, _ in made], dim=-1)
@@ -295,10 +292,11 @@ class _Recurrent(_Uniform, nn.RNNBase):
         ends = tuple(torch.stack(x) for x in zip(*last, strict=True))
         return rows, ends if isinstance(hx, tuple) else ends[0]
 
-    def _read(
+    def one_direction(
         self, rows: Tensor, sizes: list[int], back: bool, weights: Any, *state: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        given = _widened(type(self).__name__, [rows, *weights, *state])
+        """The output and the last state of one layer that reads one way."""
+        given = _alike(type(self).__name__, [rows, *weights, *state])
         x, w_ih, w_hh, *others = given[: 1 + len(weights)]
         b_ih, b_hh = others[:2] if self.bias else (None, None)
         w_hr = others[-1] if self.proj_size else None
@@ -368,12 +366,9 @@ class RNNCell(_Cell, nn.RNNCell):
     def cell(self) -> Callable[..., Any]:  # type: ignore[override]
         """The function with this nonlinearity."""
         cells = {"tanh": rnn_tanh_cell, "relu": rnn_relu_cell}
-        if self.nonlinearity not in cells:
-            raise ValueError(
-                "RNNCell: expected the nonlinearity 'tanh' or 'relu', "
-                f"got {self.nonlinearity!r}"
-            )
-        return cells[self.nonlinearity]
+        name, told = self.nonlinearity, "the nonlinearity 'tanh' or 'relu'"
+        expect("RNNCell", name in cells, told, repr(name))
+        return cells[name]
 
 
 class LSTMCell(_Cell, nn.LSTMCell):

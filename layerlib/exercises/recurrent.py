@@ -1,0 +1,158 @@
+"""The exercises on recurrent layers."""
+
+import torch
+from torch import Tensor
+
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.linear import linear
+
+
+def _step(
+    x: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> Tensor:
+    return (linear(x, w_ih, b_ih) + linear(state, w_hh, b_hh)).tanh()
+
+
+def _lstm(
+    enter: Tensor, forget: Tensor, new: Tensor, show: Tensor, c: Tensor, w_hr: Tensor
+) -> tuple[Tensor, Tensor]:
+    total = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
+    return linear(show.sigmoid() * total.tanh(), w_hr), total
+
+
+def _new(
+    read: Tensor, reset: Tensor, state: Tensor, w_hh: Tensor, b_hh: Tensor
+) -> Tensor:
+    return (read + reset.sigmoid() * linear(state, w_hh, b_hh)).tanh()
+
+
+def _forward(x: Tensor, decay: Tensor) -> Tensor:
+    state, states = torch.zeros_like(x[0]), []
+    for moment in x:
+        state = moment + decay * state
+        states.append(state)
+    return torch.stack(states)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "recurrent-count": Question(
+        2 * (4 * 20 * (10 + 20) + 2 * 4 * 20) + 2 * (4 * 20 * (40 + 20) + 2 * 4 * 20),
+        {
+            "Each direction of each layer has two biases, not one.": (
+                2 * (80 * 30 + 80) + 2 * (80 * 60 + 80)
+            ),
+            "The second layer reads both directions: 40 numbers, not 20.": (
+                2 * (80 * 30 + 160) + 2 * (80 * 40 + 160)
+            ),
+            "Only one direction is counted.": 80 * 30 + 160 + 80 * 60 + 160,
+            "An LSTM has four blocks of rows: three gates and the new value.": (
+                2 * (60 * 30 + 120) + 2 * (60 * 60 + 120)
+            ),
+            "The biases are missing.": 2 * 80 * 30 + 2 * 80 * 60,
+        },
+    ),
+    "recurrent-shape": Question(
+        (6, 7, 20),
+        {
+            "batch_first turns input and output, and not the states.": (7, 6, 20),
+            "The two directions are rows of h_n, not features.": (3, 7, 40),
+            "The second direction has states of its own.": (3, 7, 20),
+            "With batch_first the first axis, 7, is the batch.": (6, 50, 20),
+        },
+    ),
+    "recurrent-step": Task(
+        "x: b i, state: b m, weight_ih: o i, weight_hh: o m, bias_ih: o, bias_hh: o "
+        "-> b o",
+        _step,
+        {
+            "The second bias is forgotten.": (
+                lambda x, h, w, u, b, _: (linear(x, w, b) + linear(h, u)).tanh()
+            ),
+            "The tanh is forgotten.": (
+                lambda x, h, w, u, b, c: linear(x, w, b) + linear(h, u, c)
+            ),
+            "There is one tanh, of the sum of both parts.": (
+                lambda x, h, w, u, b, c: linear(x, w, b).tanh() + linear(h, u, c).tanh()
+            ),
+            "The old state does not enter.": (
+                lambda x, h, w, u, b, c: (linear(x, w, b) + linear(0 * h, u, c)).tanh()
+            ),
+        },
+        without=["linear", "addmm", "rnn_tanh_cell"],
+    ),
+    "recurrent-lstm": Task(
+        "enter: b m, forget: b m, new: b m, show: b m, c: b m, weight_hr: o m "
+        "-> h: b o, sum: b m",
+        _lstm,
+        {
+            "Enter and forget are exchanged.": (
+                lambda enter, forget, *rest: _lstm(forget, enter, *rest)
+            ),
+            "A forget gate of 1 keeps the old sum, and one of 0 loses it.": (
+                lambda enter, forget, *rest: _lstm(enter, -forget, *rest)
+            ),
+            "The old sum is never forgotten.": (
+                lambda enter, forget, *rest: _lstm(
+                    enter, torch.full_like(forget, 40.0), *rest
+                )
+            ),
+            "What is shown is the tanh of the sum, not the sum.": (
+                lambda enter, forget, new, show, c, w: (
+                    linear(
+                        show.sigmoid() * _lstm(enter, forget, new, show, c, w)[1], w
+                    ),
+                    _lstm(enter, forget, new, show, c, w)[1],
+                )
+            ),
+            "The gate belongs before the projection: the sum is shown as a whole.": (
+                lambda enter, forget, new, show, c, w: (
+                    linear(_lstm(enter, forget, new, show, c, w)[1].tanh(), w),
+                    _lstm(enter, forget, new, show, c, w)[1],
+                )
+            ),
+        },
+        without=["lstm_cell", "linear", "addmm"],
+    ),
+    "recurrent-gru": Task(
+        "read: b o, reset: b o, state: b m, weight_hh: o m, bias_hh: o -> b o",
+        _new,
+        {
+            "The hidden bias is inside: the reset gate multiplies it, too.": (
+                lambda read, reset, h, w, b: (
+                    read + reset.sigmoid() * linear(h, w) + b
+                ).tanh()
+            ),
+            "The reset gate belongs to the recalled part, not to what is read.": (
+                lambda read, reset, h, w, b: (
+                    reset.sigmoid() * read + linear(h, w, b)
+                ).tanh()
+            ),
+            "A gate is between 0 and 1: it needs its sigmoid.": (
+                lambda read, reset, h, w, b: (read + reset * linear(h, w, b)).tanh()
+            ),
+            "The new value is a tanh.": (
+                lambda read, reset, h, w, b: read + reset.sigmoid() * linear(h, w, b)
+            ),
+        },
+        without=["gru_cell", "linear", "addmm"],
+    ),
+    "recurrent-back": Task(
+        "gradient: t b o, decay: o -> t b o",
+        lambda gradient, decay: _forward(gradient.flip(0), decay).flip(0),
+        {
+            "It runs forward: the gradient comes from the later moments.": _forward,
+            "The result is in reverse: moment 0 stands last.": (
+                lambda gradient, decay: _forward(gradient.flip(0), decay)
+            ),
+            "The decay is missing: a later moment counts less.": (
+                lambda gradient, _: gradient.flip(0).cumsum(0).flip(0)
+            ),
+            "Only the next moment is asked, not those after it.": (
+                lambda gradient, decay: (
+                    gradient
+                    + decay * torch.cat([gradient[1:], torch.zeros_like(gradient[:1])])
+                )
+            ),
+        },
+    ),
+}
