@@ -1,6 +1,10 @@
 """Examples of activations, and the known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch.nn import functional
 
 from examples import Example
 
@@ -168,3 +172,15 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "activation-prelu": functional.prelu,
+    "activation-cold": lambda x: functional.softmax(100 * x, 1),
+    "activation-swiglu": lambda x, gate, value: (
+        functional.silu(functional.linear(x, gate)) * functional.linear(x, value)
+    ),
+    "activation-gradient": lambda gradient, y: torch.einsum(
+        "bc,bcj->bj", gradient, torch.diag_embed(y) - y[:, :, None] * y[:, None]
+    ),
+}
+"""What each exercise asks for, by other means than the moves."""
