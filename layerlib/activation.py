@@ -17,8 +17,10 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
 from layerlib.layer import Computed
+from layerlib.precision import wide
 from layerlib.recipe import Rearrange, Recipe, Reduce
 
 Each = Shaped[Tensor, "..."]
@@ -47,10 +49,6 @@ _COMMON = """{told}
     Source: `torch.nn.functional.{name}`."""
 
 
-def _wide(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
 def _computed_gradient(
     _needed: object,
     cotangent: Tensor,
@@ -60,7 +58,7 @@ def _computed_gradient(
     *settings: Any,
 ) -> list[Tensor]:
     found = _blockwise(
-        lambda g, x: gradient(_wide(g), _wide(x), *settings).to(x.dtype),
+        lambda g, x: gradient(wide(g), wide(x), *settings).to(x.dtype),
         cotangent,
         input,
     )
@@ -71,7 +69,7 @@ def _computed_gradient(
 def _computed(
     input: Tensor, value: Callable[..., Tensor], _gradient: object, *settings: Any
 ) -> Tensor:
-    return _blockwise(lambda x: value(_wide(x), *settings).to(x.dtype), input)
+    return _blockwise(lambda x: value(wide(x), *settings).to(x.dtype), input)
 
 
 def _blockwise(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
@@ -139,9 +137,8 @@ def _check_kind(name: str, input: Tensor, *kinds: str) -> None:
     kind = "float" if input.is_floating_point() else "whole"
     kind = "complex" if input.is_complex() else kind
     kind = "bool" if input.dtype == torch.bool else kind
-    if kind not in kinds:
-        told = " or ".join(kinds)
-        raise TypeError(f"{name}: expected {told} numbers, got {input.dtype}")
+    told = f"{' or '.join(kinds)} numbers"
+    expect(name, kind in kinds, told, input.dtype, TypeError)
 
 
 def _elementwise(
@@ -200,9 +197,8 @@ def relu(input: Each) -> Each:
 @_elementwise(lambda g, x, low, high: _spared(g, (x <= low) | (x >= high)), "whole")
 def hardtanh(input: Each, min_val: Number = -1.0, max_val: Number = 1.0) -> Each:
     """``(...) -> (...)``: x, held between two bounds; at a bound the gradient is 0."""
-    if min_val > max_val:
-        told = f"got {min_val} and {max_val}"
-        raise ValueError(f"hardtanh: expected min_val <= max_val, {told}")
+    told = f"{min_val} and {max_val}"
+    expect("hardtanh", min_val <= max_val, "min_val <= max_val", told)
     if min_val < 0 and not input.dtype.is_signed:
         raise ValueError(f"hardtanh: {input.dtype} has no number below 0, as {min_val}")
     return input.clamp(min_val, max_val)
@@ -249,8 +245,7 @@ def celu(input: Each, alpha: Number = 1.0) -> Each:
 
     Its gradient has no jump at 0, whatever alpha: https://arxiv.org/abs/1704.07483.
     """
-    if alpha == 0:
-        raise ValueError("celu: expected an alpha that is not 0")
+    expect("celu", alpha != 0, "an alpha that is not 0", alpha)
     return _elu(input, alpha, 1.0, 1 / alpha)
 
 
@@ -273,9 +268,8 @@ def rrelu(
     In training between `lower` and `upper`, and later their mean:
     https://arxiv.org/abs/1505.00853.
     """
-    if not lower <= upper < math.inf:
-        told = f"got {lower} and {upper}"
-        raise ValueError(f"rrelu: expected lower <= upper, both finite, {told}")
+    fits, told = lower <= upper < math.inf, f"{lower} and {upper}"
+    expect("rrelu", fits, "lower <= upper, both finite", told)
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slope = _drawn(input.detach(), lower, upper)
@@ -299,15 +293,10 @@ def prelu(input: Each, weight: Each) -> Each:
     One number serves all channels; what has no axis ``c`` has one channel.
     """
     channels = input.shape[1] if input.ndim > 1 else 1
-    if weight.ndim > 1 or weight.numel() not in (1, channels):
-        raise ValueError(
-            f"prelu: expected a weight of 1 or {channels} numbers, "
-            f"got shape {tuple(weight.shape)}"
-        )
-    if weight.dtype != input.dtype:
-        raise TypeError(
-            f"prelu: expected a weight of {input.dtype}, got {weight.dtype}"
-        )
+    fits = weight.ndim <= 1 and weight.numel() in (1, channels)
+    expect("prelu", fits, f"a weight of 1 or {channels} numbers", weight)
+    told, got = f"a weight of {input.dtype}", weight.dtype
+    expect("prelu", input.dtype == got, told, got, TypeError)
     shape = [-1 if axis == min(1, input.ndim - 1) else 1 for axis in range(input.ndim)]
     return _prelu(input, weight.reshape(shape))
 
@@ -315,7 +304,7 @@ def prelu(input: Each, weight: Each) -> Each:
 def _prelu_gradient(
     needed: Sequence[bool], cotangent: Tensor, input: Tensor, weight: Tensor
 ) -> list[Tensor | None]:
-    g, x, w = _wide(cotangent), _wide(input), _wide(weight)
+    g, x, w = wide(cotangent), wide(input), wide(weight)
     found = (g * w.lerp(w.new_ones(()), (x > 0).to(x.dtype))).to(input.dtype)
     if not needed[1]:
         return [found]
@@ -324,8 +313,8 @@ def _prelu_gradient(
 
 @with_gradient(_prelu_gradient)
 def _prelu(input: Tensor, weight: Tensor) -> Tensor:
-    x = _wide(input)
-    return (x.clamp_max(0) * _wide(weight)).add_(x.clamp_min(0)).to(input.dtype)
+    x = wide(input)
+    return (x.clamp_max(0) * wide(weight)).add_(x.clamp_min(0)).to(input.dtype)
 
 
 def _below(x: Tensor) -> Tensor:
@@ -349,11 +338,10 @@ def gelu(input: Each, approximate: str = "none") -> Each:
     With ``approximate="tanh"`` that probability is the sigmoid of a polynomial:
     https://arxiv.org/abs/1606.08415.
     """
+    fits, told = approximate in ("none", "tanh"), repr(approximate)
+    expect("gelu", fits, "approximate to be 'none' or 'tanh'", told)
     if approximate == "none":
         return _below(input).mul_(input)
-    if approximate != "tanh":
-        told = f"got {approximate!r}"
-        raise ValueError(f"gelu: expected approximate to be 'none' or 'tanh', {told}")
     polynomial = (input * input).mul_(GELU_CUBIC).add_(GELU_LINEAR).mul_(input)
     return polynomial.sigmoid_().mul_(input)
 
@@ -388,8 +376,8 @@ def hardshrink(input: Each, lambd: Number = 0.5) -> Each:
 @_elementwise(lambda g, x, lambd: _spared(g, x.abs() <= lambd), inplace=False)
 def softshrink(input: Each, lambd: Number = 0.5) -> Each:
     """``(...) -> (...)``: each number moves towards 0 by `lambd`, and not beyond."""
-    if not 0 <= lambd <= torch.finfo(input.dtype).max:
-        raise ValueError(f"softshrink: expected lambd >= 0 and finite, got {lambd}")
+    fits = 0 <= lambd <= torch.finfo(input.dtype).max
+    expect("softshrink", fits, "lambd >= 0 and finite", lambd)
     return input - input.clamp(-lambd, lambd)
 
 
@@ -470,25 +458,23 @@ def glu(input: Each, dim: int = -1) -> Each:
 
     https://arxiv.org/abs/1612.08083.
     """
-    if input.ndim == 0 or input.shape[dim] % 2:
-        raise ValueError(
-            f"glu: expected an even size in axis {dim}, got shape {tuple(input.shape)}"
-        )
+    even = input.ndim > 0 and input.shape[dim] % 2 == 0
+    expect("glu", even, f"an even size in axis {dim}", input)
     return _glu(input, dim)
 
 
 def _glu_gradient(
     _needed: object, cotangent: Tensor, input: Tensor, dim: int
 ) -> list[Tensor]:
-    a, b = _wide(input).chunk(2, dim)
+    a, b = wide(input).chunk(2, dim)
     s = b.sigmoid()
-    gated = _wide(cotangent) * s
+    gated = wide(cotangent) * s
     return [torch.cat([gated, gated * a * (1 - s)], dim).to(input.dtype)]
 
 
 @with_gradient(_glu_gradient)
 def _glu(input: Tensor, dim: int) -> Tensor:
-    a, b = _wide(input).chunk(2, dim)
+    a, b = wide(input).chunk(2, dim)
     return b.sigmoid().mul_(a).to(input.dtype)
 
 
@@ -555,13 +541,13 @@ def _axis(
 def _softmax_gradient(
     _needed: object, cotangent: Tensor, output: Tensor, _input: object, dim: int
 ) -> list[Tensor]:
-    y = _wide(output)
-    product = _wide(cotangent) * y
+    y = wide(output)
+    product = wide(cotangent) * y
     total = product.sum(dim, keepdim=True)
     return [torch.addcmul(product, y, total, value=-1).to(output.dtype)]
 
 
-@with_gradient(_softmax_gradient, keeps_output=True)
+@with_gradient(_softmax_gradient, keeps_output=True, keeps_inputs=False)
 def _softmax(input: Tensor, dim: int) -> Tensor:
     exp = _shifted(input, dim).exp_()
     return exp.div_(exp.sum(dim, keepdim=True)).to(input.dtype)
@@ -570,12 +556,12 @@ def _softmax(input: Tensor, dim: int) -> Tensor:
 def _log_softmax_gradient(
     _needed: object, cotangent: Tensor, output: Tensor, _input: object, dim: int
 ) -> list[Tensor]:
-    g, exp = _wide(cotangent), _wide(output).exp()
+    g, exp = wide(cotangent), wide(output).exp()
     total = g.sum(dim, keepdim=True)
     return [torch.addcmul(g, exp, total, value=-1).to(output.dtype)]
 
 
-@with_gradient(_log_softmax_gradient, keeps_output=True)
+@with_gradient(_log_softmax_gradient, keeps_output=True, keeps_inputs=False)
 def _log_softmax(input: Tensor, dim: int) -> Tensor:
     shifted = _shifted(input, dim)
     total = shifted.exp().sum(dim, keepdim=True)
@@ -583,7 +569,7 @@ def _log_softmax(input: Tensor, dim: int) -> Tensor:
 
 
 def _shifted(input: Tensor, dim: int) -> Tensor:
-    x = _wide(input)  # where there are no numbers, there is no largest one
+    x = wide(input)  # where there are no numbers, there is no largest one
     return x - (x.amax(dim, keepdim=True) if x.numel() else x.sum(dim, keepdim=True))
 
 
@@ -751,9 +737,6 @@ class Softmax2d(_Softmax, nn.Softmax2d, by=softmax):
 
     def forward(self, input: Each) -> Each:
         """The softmax of the channels."""
-        if input.ndim not in (3, 4):
-            raise ValueError(
-                "Softmax2d: expected an input of shape (batch, channels, height, "
-                f"width), or without the batch, got {tuple(input.shape)}"
-            )
+        told = "an input of shape (b, c, h, w) or (c, h, w)"
+        expect("Softmax2d", input.ndim in (3, 4), told, tuple(input.shape))
         return softmax(input, self.dim)

@@ -7,6 +7,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from layerlib.axes import along
+from layerlib.expect import expect
 from layerlib.layer import Computed
 from layerlib.recipe import Recipe
 
@@ -81,11 +82,11 @@ def _dropout(
     Source: `torch.nn.functional.dropout2d`; https://arxiv.org/abs/1411.4280.
     """
     name, axes = f"dropout{n}d", input.ndim
+    told, shape = f"{n + 1} or {n + 2} axes", tuple(input.shape)
+    expect(name, n > 1 or axes in (2, 3), told, shape)
     if axes not in (n + 1, n + 2):
-        told = f"{name}: expected {n + 1} or {n + 2} axes, got {tuple(input.shape)}"
-        if n == 1:
-            raise ValueError(told)
-        warnings.warn(f"{told}; torch will refuse it one day", stacklevel=3)
+        told = f"{name}: expected {told}, got {shape}; torch will refuse it one day"
+        warnings.warn(told, stacklevel=3)
     if (n, axes) == (2, 3):
         told = "dropout2d: three axes are taken as (batch, channels, length)"
         warnings.warn(f"{told}; for these there is dropout1d", stacklevel=3)
@@ -106,18 +107,16 @@ def _dropped(
     kept: int | None = None,
     alpha: bool = False,
 ) -> Tensor:
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: expected a probability p from 0 to 1, got {p}")
+    expect(name, 0 <= p <= 1, "a probability p from 0 to 1", p)
     if p == 0 or not training or input.numel() == 0:
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    if not input.is_floating_point():
-        raise TypeError(f"{name}: expected floating-point numbers, got {input.dtype}")
+    expected, got = "floating-point numbers", input.dtype
+    expect(name, got.is_floating_point, expected, got, TypeError)
+    expect(name, input.ndim >= (kept or 0), "axes b and c", tuple(input.shape))
     if kept is None:
         mask = torch.empty_like(input)
-    elif input.ndim < kept:
-        raise ValueError(f"{name}: expected axes b and c, got {tuple(input.shape)}")
     else:  # one number for all that the further axes have
         shape = (*input.shape[:kept], *(1 for _ in input.shape[kept:]))
         mask = input.new_empty(shape)

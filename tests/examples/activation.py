@@ -1,6 +1,10 @@
 """Examples of activations, and the known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch.nn import functional
 
 from examples import Example
 
@@ -131,15 +135,15 @@ MISTAKES = {
             "return b.sigmoid().mul_(a)",
             "return a.sigmoid().mul_(b)",
         ),
-        "softmax without its shift": ("exp = _shifted(input, dim).exp_()", "exp = _wide(input).exp()"),
+        "softmax without its shift": ("exp = _shifted(input, dim).exp_()", "exp = wide(input).exp()"),
         "the gradient of softmax without its sum": (
             "torch.addcmul(product, y, total, value=-1)",
             "(product + 0 * total)",
         ),
         "the implicit axis is always the last": ("dim = 0 if input.ndim in (0, 1, 3) else 1", "dim = -1"),
         "half precision is rounded at each step": (
-            "return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x",
-            "return x",
+            "from layerlib.precision import wide\n",
+            "wide = lambda x: x\n",
         ),
         "in place, autograd is not told": (
             "return input.copy_(output) if within",
@@ -168,3 +172,15 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "activation-prelu": functional.prelu,
+    "activation-cold": lambda x: functional.softmax(100 * x, 1),
+    "activation-swiglu": lambda x, gate, value: (
+        functional.silu(functional.linear(x, gate)) * functional.linear(x, value)
+    ),
+    "activation-gradient": lambda gradient, y: torch.einsum(
+        "bc,bcj->bj", gradient, torch.diag_embed(y) - y[:, :, None] * y[:, None]
+    ),
+}
+"""What each exercise asks for, by other means than the moves."""

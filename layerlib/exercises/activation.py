@@ -1,0 +1,109 @@
+"""The exercises on activations."""
+
+import torch
+from torch import Tensor
+
+from layerlib.activation import prelu, silu, softmax
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.linear import LINEAR
+
+
+def _swiglu(x: Tensor, gate: Tensor, value: Tensor) -> Tensor:
+    return silu(LINEAR(x, gate)) * LINEAR(x, value)
+
+
+def _back(gradient: Tensor, y: Tensor) -> Tensor:
+    return y * (gradient - (gradient * y).sum(1, keepdim=True))
+
+
+EXERCISES: dict[str, Exercise] = {
+    "activation-count": Question(
+        3 * 10 + 3,
+        {
+            "These are all three layers; without activations they are one.": (
+                10 * 20 + 20 + 20 * 20 + 20 + 20 * 3 + 3
+            ),
+            "The biases become one bias, but not none.": 3 * 10,
+            "This is the last layer alone; the one layer starts at 10.": 20 * 3 + 3,
+        },
+    ),
+    "activation-prelu": Task(
+        "x: b c n, weight: c -> b c n",
+        prelu,
+        {
+            "What is above 0 is multiplied as well.": lambda x, w: x * w[:, None],
+            "What is below 0 becomes 0: the slope is not used.": (
+                lambda x, w: x.clamp(min=0) + 0 * w[:, None]
+            ),
+            "The two parts are exchanged: the slope belongs below 0.": (
+                lambda x, w: x.clamp(max=0) + x.clamp(min=0) * w[:, None]
+            ),
+            "The part below 0 changes its sign.": (
+                lambda x, w: x.clamp(min=0) - x.clamp(max=0) * w[:, None]
+            ),
+        },
+        without=["prelu", "leaky_relu", "where"],
+    ),
+    "activation-cold": Task(
+        "x: b c -> b c",
+        lambda x: softmax(100 * x, 1),
+        {
+            "Infinity by infinity: the scores are to be shifted first.": (
+                lambda x: (100 * x).exp() / (100 * x).exp().sum(1, keepdim=True)
+            ),
+            "The sum runs over b; each row is to add up to 1.": (
+                lambda x: softmax(100 * x, 0)
+            ),
+            "The factor of 100 is missing.": lambda x: softmax(x, 1),
+            "The scores are divided by 100; that is a hot softmax.": (
+                lambda x: softmax(x / 100, 1)
+            ),
+        },
+        without=["softmax", "log_softmax", "logsumexp"],
+    ),
+    "activation-swiglu": Task(
+        "x: b i, gate: o i, value: o i -> b o",
+        _swiglu,
+        {
+            "Gate and value are exchanged: the SiLU belongs to the gate.": (
+                lambda x, gate, value: _swiglu(x, value, gate)
+            ),
+            "The gate is a sigmoid; SiLU multiplies it with z once more.": (
+                lambda x, gate, value: LINEAR(x, gate).sigmoid() * LINEAR(x, value)
+            ),
+            "SiLU is taken of the product; it is to be taken of the gate.": (
+                lambda x, gate, value: silu(LINEAR(x, gate) * LINEAR(x, value))
+            ),
+            "Both layers go through SiLU; the value passes as it is.": (
+                lambda x, gate, value: silu(LINEAR(x, gate)) * silu(LINEAR(x, value))
+            ),
+            "The two are added; a gate multiplies.": (
+                lambda x, gate, value: silu(LINEAR(x, gate)) + LINEAR(x, value)
+            ),
+        },
+        without=["silu", "glu", "linear"],
+    ),
+    "activation-gradient": Task(
+        "gradient: b c, y: b c -> b c",
+        _back,
+        {
+            "The sum is missing: each score moves all shares of its row.": (
+                lambda gradient, y: gradient * y
+            ),
+            "This is the derivative of a sigmoid; the shares share a sum.": (
+                lambda gradient, y: gradient * y * (1 - y)
+            ),
+            "The sum runs over b; the cells of a row share a sum.": (
+                lambda gradient, y: y * (gradient - (gradient * y).sum(0))
+            ),
+            "The sum is not weighed by the shares.": (
+                lambda gradient, y: y * (gradient - gradient.sum(1, keepdim=True))
+            ),
+            "The mean is subtracted instead of the sum.": (
+                lambda gradient, y: (
+                    y * (gradient - torch.mean(gradient * y, 1, keepdim=True))
+                )
+            ),
+        },
+    ),
+}
