@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
 from layerlib.layer import Computed
 from layerlib.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from layerlib.precision import wide
 from layerlib.recipe import Recipe
 
 RESAMPLE = Recipe("b c h w, y h, x w -> b c y x")
@@ -73,13 +75,10 @@ def interpolate(
     if mode == "area":
         pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pools[len(length) - 1](input, length)
-    if min(*input.shape[1:], *length) < 1:
-        raise ValueError(
-            "interpolate: expected channels and sizes of at least 1, got an input of "
-            f"shape {tuple(input.shape)} and an output of size {tuple(length)}"
-        )
-    half = input.dtype in (torch.float16, torch.bfloat16)
-    output = input.float() if half else input
+    told = f"an input of shape {tuple(input.shape)} and an output of size {(*length,)}"
+    fits = min(*input.shape[1:], *length) > 0
+    expect("interpolate", fits, "channels and sizes of at least 1", told)
+    output = wide(input)
     for axis in reversed(range(2, input.ndim)):
         ends = length[axis - 2], scales[axis - 2]
         output = _along(output, axis, *ends, mode, align_corners, antialias)
@@ -198,22 +197,22 @@ def _taps(
 def _check(
     input: Tensor, mode: str, align_corners: bool | None, *, antialias: bool
 ) -> None:
-    n, blends = input.ndim - 2, mode in ("linear", "trilinear", *_PLANE)
-    told = f"interpolate with mode={mode!r}: expected"
-    if mode not in _AXES:
-        raise ValueError(f"interpolate: expected a mode of {[*_AXES]}, got {mode!r}")
-    if n not in _AXES[mode]:
-        axes = " or ".join(str(n + 2) for n in _AXES[mode])
-        raise ValueError(f"{told} {axes} axes, got shape {tuple(input.shape)}")
-    if not blends and align_corners is not None:
-        raise ValueError(f"{told} no align_corners, got {align_corners}")
-    if mode == "lanczos" and (align_corners or not antialias):
-        raise ValueError(f"{told} antialias=True and no align_corners")
-    if antialias and mode not in _PLANE:
-        raise ValueError(f"{told} antialias=False, which is for {', '.join(_PLANE)}")
-    byte = input.dtype == torch.uint8 and ("nearest" in mode or mode in _PLANE)
-    if not (input.is_floating_point() or byte):
-        raise TypeError(f"{told} floating-point numbers, got {input.dtype}")
+    expect("interpolate", mode in _AXES, f"a mode of {[*_AXES]}", repr(mode))
+    layer, n = f"interpolate with mode={mode!r}", input.ndim - 2
+    axes = " or ".join(str(n + 2) for n in _AXES[mode])
+    expect(layer, n in _AXES[mode], f"{axes} axes", input)
+    blends = mode in ("linear", "trilinear", *_PLANE)
+    told = "no align_corners"
+    expect(layer, blends or align_corners is None, told, align_corners)
+    bare = mode != "lanczos" or (antialias and not align_corners)
+    told = f"antialias={antialias} and align_corners={align_corners}"
+    expect(layer, bare, "antialias=True and no align_corners", told)
+    fits = not antialias or mode in _PLANE
+    told = f"antialias=False, which is for {', '.join(_PLANE)}"
+    expect(layer, fits, told, antialias)
+    fits = input.is_floating_point()
+    fits |= input.dtype == torch.uint8 and ("nearest" in mode or mode in _PLANE)
+    expect(layer, fits, "floating-point numbers", input.dtype, TypeError)
 
 
 def _target(
@@ -223,25 +222,21 @@ def _target(
     recompute: bool | None,
 ) -> tuple[list[int], list[float | None]]:
     """The size of the output, and along each axis the scale that was asked for."""
-    given, n = size if scale_factor is None else scale_factor, input.ndim - 2
-    if given is None or (size is not None and scale_factor is not None):
-        raise ValueError(
-            "interpolate: expected a size or a scale_factor, and not both, got "
-            f"size={size} and scale_factor={scale_factor}"
-        )
+    layer, n = "interpolate", input.ndim - 2
+    told = f"size={size} and scale_factor={scale_factor}"
+    one = (size is None) != (scale_factor is None)
+    expect(layer, one, "a size or a scale_factor, and not both", told)
+    given = size if scale_factor is None else scale_factor
     each: list[Any] = list(given) if isinstance(given, list | tuple) else [given] * n
-    if len(each) != n:
-        raise ValueError(
-            f"interpolate: expected a size or scale_factor of {n} numbers for an input "
-            f"of shape {tuple(input.shape)}, got {given}"
-        )
+    told = f"a size or scale_factor of {n} numbers for an input of shape "
+    expect(layer, len(each) == n, f"{told}{tuple(input.shape)}", given)
     if scale_factor is not None:
         length = [int(a * b) for a, b in zip(input.shape[2:], each, strict=True)]
         return length, [None] * n if recompute else each
-    if recompute:
-        raise ValueError("interpolate: recompute_scale_factor is for a scale_factor")
-    if not all(isinstance(m, Integral) and not isinstance(m, bool) for m in each):
-        raise TypeError(f"interpolate: expected whole numbers as size, got {size}")
+    told = "no size, since recompute_scale_factor is for a scale_factor"
+    expect(layer, not recompute, told, size)
+    whole = all(isinstance(m, Integral) and not isinstance(m, bool) for m in each)
+    expect(layer, whole, "whole numbers as size", size, TypeError)
     return each, [None] * n
 
 

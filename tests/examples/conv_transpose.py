@@ -1,6 +1,10 @@
 """Examples of the transposed convolutions, and the known mistakes."""
 
+from typing import Any
+
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from examples import Example
 
@@ -40,6 +44,44 @@ FUNCTIONS = {
         Example([(2, 4, *[4] * n), (4, 1, *[3] * n)], (), {"groups": 4}),
     ]
     for n in (1, 2, 3)
+}
+
+
+def _stamps(x: Tensor, weight: Tensor) -> Tensor:
+    """Cell by cell: what becomes of an input of length 1."""
+    cells = [functional.conv_transpose1d(cell, weight) for cell in x.split(1, -1)]
+    return torch.stack(cells, 2)
+
+
+def _weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
+    k = gradient.shape[2] // x.shape[2]
+    weight = torch.zeros(x.shape[1], gradient.shape[1], k, requires_grad=True)
+    y = functional.conv_transpose1d(x, weight, stride=k)
+    return torch.autograd.grad(y, weight, gradient)[0]
+
+
+def _one_by_one(weight: Tensor, g: int) -> Tensor:
+    """Each row of the weight of 1 x 1 makes one number of the tile of one channel."""
+    rows = [
+        group[:, o, y, x]
+        for group in weight.chunk(g)
+        for o in range(weight.shape[1])
+        for y in range(weight.shape[2])
+        for x in range(weight.shape[3])
+    ]
+    return torch.stack(rows)[:, :, None, None]
+
+
+ANSWERS: dict[str, Any] = {
+    "conv_transpose-stamps": _stamps,
+    "conv_transpose-overlap": lambda x, w: functional.conv1d(
+        functional.pad(x, (w.shape[2] - 1, 0)), w.flip(2).transpose(0, 1)
+    ),
+    "conv_transpose-tiles": lambda x, w: functional.conv_transpose2d(
+        x, w, stride=w.shape[2:]
+    ),
+    "conv_transpose-gradient": _weight_gradient,
+    "conv_transpose-pixels": _one_by_one,
 }
 
 MISTAKES = {

@@ -1,0 +1,142 @@
+"""The exercises on transposed convolutions."""
+
+from einops import rearrange
+from torch import Tensor
+
+from layerlib.conv_transpose import conv_transpose1d, conv_transpose2d
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.recipe import Rearrange, Recipe
+
+STAMPS = Recipe("b i w, i o k -> b o w k")
+
+
+def _overlap(x: Tensor, weight: Tensor) -> Tensor:
+    return conv_transpose1d(x, weight)[..., : x.shape[-1]]
+
+
+def _last_stamp_wins(x: Tensor, weight: Tensor) -> Tensor:
+    stamps = STAMPS(x, weight)
+    y = stamps.new_zeros(*stamps.shape[:2], stamps.shape[2] + stamps.shape[3])
+    for w, stamp in enumerate(stamps.unbind(2)):
+        y[..., w : w + stamp.shape[-1]] = stamp
+    return y[..., : x.shape[-1]]
+
+
+def _tiles(x: Tensor, weight: Tensor) -> Tensor:
+    kh, kw = weight.shape[2:]
+    return conv_transpose2d(x, weight, stride=(kh, kw))
+
+
+def _untiled(x: Tensor, weight: Tensor, pattern: str) -> Tensor:
+    stamps = Recipe("b i h w, i o kh kw -> b o h w kh kw")(x, weight)
+    tiled: Tensor = rearrange(stamps, pattern)
+    return tiled
+
+
+def _weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
+    seen = rearrange(gradient, "b o (w k) -> b o w k", w=x.shape[-1])
+    return Recipe("b o w k, b i w -> i o k")(seen, x)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "conv_transpose-size": Question(
+        (10 - 1) * 3 + 4 - 2,
+        {
+            "The padding is left out: it crops the output, on both sides.": 31,
+            "The padding crops both sides, so it counts twice.": 30,
+            "Padding makes this output shorter, not longer.": 33,
+            "That is the convolution; this layer goes the other way.": 3,
+            "Ten stamps are nine steps apart, and the last one is 4 long.": 32,
+        },
+    ),
+    "conv_transpose-stamps": Task(
+        "x: b i w, weight: i o k -> b o w k",
+        STAMPS,
+        {
+            "The weight is read as (o, i, k): here the inputs come first.": (
+                "b i w, o i k -> b o w k"
+            ),
+            "The places of the kernel come last, after those of the input.": (
+                "b i w, i o k -> b o k w"
+            ),
+            "k is summed: a stamp keeps all places of the kernel.": (
+                "b i w, i o k -> b o w"
+            ),
+        },
+    ),
+    "conv_transpose-overlap": Task(
+        "x: b i w, weight: i o k -> b o w",
+        _overlap,
+        {
+            "Where stamps overlap they are to be added; here the last one wins.": (
+                _last_stamp_wins
+            ),
+            "The kernel is flipped: its first number belongs at the cell itself.": (
+                lambda x, w: conv_transpose1d(x, w.flip(-1))[..., : x.shape[-1]]
+            ),
+            "The front is cropped; the cells to leave out are at the end.": (
+                lambda x, w: conv_transpose1d(x, w)[..., w.shape[-1] - 1 :]
+            ),
+            "Each stamp is averaged over the kernel; its numbers are to be added.": (
+                lambda x, w: _overlap(x, w) / w.shape[-1]
+            ),
+        },
+        without=["conv_transpose1d", "conv1d", "convolution", "fold", "col2im"],
+    ),
+    "conv_transpose-tiles": Task(
+        "x: b i h w, weight: i o kh kw -> b o (h kh) (w kw)",
+        _tiles,
+        {
+            "The tile is outside and the picture inside: h runs slower than kh.": (
+                lambda x, w: _untiled(x, w, "b o h w kh kw -> b o (kh h) (kw w)")
+            ),
+            "The kernel is flipped; a stamp is the kernel as it is.": (
+                lambda x, w: _tiles(x, w.flip(2, 3))
+            ),
+            "The weight is read as (o, i): here the inputs come first.": (
+                lambda x, w: _tiles(x, w.transpose(0, 1))
+            ),
+            "Each cell is repeated, without the weights of its tile.": (
+                lambda x, w: _tiles(x, w.mean((2, 3), keepdim=True).expand_as(w))
+            ),
+        },
+        without=["conv_transpose2d", "conv2d", "convolution", "fold", "col2im"],
+    ),
+    "conv_transpose-gradient": Task(
+        "x: b i w, gradient: b o (w k) -> i o k",
+        _weight_gradient,
+        {
+            "It is laid out as (o, i, k); a gradient has the shape of its weight.": (
+                lambda x, g: _weight_gradient(x, g).transpose(0, 1)
+            ),
+            "The tiles are split as (k w): k runs faster than w.": (
+                lambda x, g: Recipe("b o k w, b i w -> i o k")(
+                    rearrange(g, "b o (k w) -> b o k w", w=x.shape[-1]), x
+                )
+            ),
+            "It is a mean over the batch; what all examples ask for is added up.": (
+                lambda x, g: _weight_gradient(x, g) / max(1, len(x))
+            ),
+        },
+        empty=False,
+    ),
+    "conv_transpose-pixels": Task(
+        "weight: (g i) o kh kw -> (g o kh kw) i 1 1",
+        Rearrange("(g i) o kh kw -> (g o kh kw) i 1 1"),
+        {
+            "The channels run fastest; PixelShuffle wants them outside the tile.": (
+                lambda w, g: rearrange(w, "(g i) o kh kw -> (g kh kw o) i 1 1", g=g)
+            ),
+            "The groups are inside; in a grouped layer they are outermost.": (
+                lambda w, g: rearrange(w, "(g i) o kh kw -> (o g kh kw) i 1 1", g=g)
+            ),
+            "The input channels are split as (i g); the groups come first.": (
+                lambda w, g: rearrange(w, "(i g) o kh kw -> (g o kh kw) i 1 1", g=g)
+            ),
+            "Rows and columns of the tile are exchanged.": (
+                lambda w, g: rearrange(w, "(g i) o kh kw -> (g o kw kh) i 1 1", g=g)
+            ),
+        },
+        numbers=["g"],
+    ),
+}
