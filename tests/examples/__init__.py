@@ -35,12 +35,6 @@ TOOLS = {
 }
 """The modules that are no family of layers."""
 
-AWAITED = {
-    "activation", "attention", "conv", "conv_transpose", "distance", "dropout",
-    "embedding", "norm", "pool", "recurrent", "resample", "transformer", "windows",
-}  # fmt: skip
-"""The families without a chapter as yet. One that has one must not stand here."""
-
 
 def randn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """The same random numbers in each test, and others for other shapes."""
