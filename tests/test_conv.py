@@ -23,6 +23,7 @@ from layerlib.conv import (
     conv3d,
 )
 from layerlib.oracle import same
+from layerlib.precision import HALVES
 from layerlib.windows import overlap_add, windows
 from rounding import rounds_well
 
@@ -31,7 +32,6 @@ THEIRS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 LAYERS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
 SIZES = {1: (9,), 2: (7, 9), 3: (5, 6, 7)}
 KERNELS = {1: (3,), 2: (3, 2), 3: (2, 3, 1)}
-HALVES = [torch.bfloat16, torch.float16]
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 
@@ -143,17 +143,9 @@ def test_no_channels_come_in() -> None:
 @pytest.mark.parametrize("groups", [1, 4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.complex64, torch.complex128])
 def test_types(n: int, groups: int, dtype: torch.dtype) -> None:
-    if dtype.is_complex:  # torch has no gradient for a complex bias of 3-d
-        compare(n, *tensors(n, groups, dtype), second=False, padding=1, groups=groups)
-    else:
-        compare(
-            n,
-            *tensors(n, groups, dtype),
-            second=False,
-            stride=2,
-            padding=1,
-            groups=groups,
-        )
+    # torch has no gradient for a complex bias of 3-d with a stride
+    settings = {"stride": 1 if dtype.is_complex else 2, "padding": 1, "groups": groups}
+    compare(n, *tensors(n, groups, dtype), second=False, **settings)
 
 
 def test_whole_numbers() -> None:
@@ -161,21 +153,22 @@ def test_whole_numbers() -> None:
     assert torch.equal(conv1d(x, weight), functional.conv1d(x, weight))
 
 
+def halves(dtype: torch.dtype, groups: int) -> list[Tensor]:
+    shapes = [(5, 16, 7, 7), (16, 16 // groups, 3, 3), (16,)]
+    return [randn(*shape, dtype=dtype) for shape in shapes]
+
+
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("groups", [1, 16])
 def test_half_precision(dtype: torch.dtype, groups: int) -> None:
-    shapes = [(5, 16, 7, 7), (16, 16 // groups, 3, 3), (16,)]
-    given = [randn(*s, dtype=dtype) for s in shapes]
+    given = halves(dtype, groups)
     rounds_well(lambda *x: conv2d(*x, padding=1, groups=groups), *given)
 
 
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("groups", [1, 16])
 def test_few_bits_are_rounded_once(dtype: torch.dtype, groups: int) -> None:
-    given = [
-        randn(*s, dtype=dtype) for s in [(5, 16, 7, 7), (16, 16 // groups, 3, 3), (16,)]
-    ]
-    found = []
+    given, found = halves(dtype, groups), []
     for numbers in (given, [x.float() for x in given]):
         leaves = [x.requires_grad_() for x in numbers]
         y = conv2d(*leaves, groups=groups)
