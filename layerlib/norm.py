@@ -62,7 +62,8 @@ def _averages(x: Tensor, line: Reduce, centred: bool) -> tuple[Tensor, Tensor]:
         return torch.zeros_like(mean), squares / _count(x, mean)
     rest = x - mean
     off = line(rest)  # a long sum was rounded, and this is by how much
-    return mean + off, (line(rest * rest) - off.square()).clamp_min(0)
+    squares = rest * rest if torch.is_grad_enabled() else rest.mul_(rest)
+    return mean + off, (line(squares) - off.square()).clamp_min(0)
 
 
 def _vmapped(x: Tensor, *given: Tensor | None) -> Tensor:

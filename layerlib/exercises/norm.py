@@ -1,10 +1,11 @@
 """The exercises on norms."""
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from layerlib.exercises.exercise import Exercise, Question, Task
-from layerlib.norm import layer_norm
+from layerlib.norm import GROUPED, layer_norm
 from layerlib.recipe import Recipe
 
 EPS = 0.1  # so large that its place under the root can be told from others
@@ -29,11 +30,11 @@ def _eps_outside(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _grouped(x: Tensor, g: int) -> Tensor:
-    return _standard(x.unflatten(1, (g, -1)), (2, 3)).reshape(x.shape)
+    return _standard(GROUPED(x, g=g), (2, 3)).reshape(x.shape)
 
 
 def _interleaved(x: Tensor, g: int) -> Tensor:
-    apart = x.unflatten(1, (-1, g))
+    apart = rearrange(x, "b (c g) n -> b c g n", g=g)
     return _standard(apart, (1, 3)).reshape(x.shape)
 
 
@@ -137,7 +138,7 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x, _: _standard(x, (1, 2))
             ),
             "Each position is by itself; the group goes over n, too.": (
-                lambda x, g: _standard(x.unflatten(1, (g, -1)), 2).flatten(1, 2)
+                lambda x, g: _standard(GROUPED(x, g=g), 2).flatten(1, 2)
             ),
         },
         without=["group_norm", "native_group_norm", "layer_norm", "batch_norm"],

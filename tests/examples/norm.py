@@ -136,8 +136,8 @@ MISTAKES = {
         "groups of neighbours read as every g-th": ('"b (g c) ... -> b g c (...)"', '"b (c g) ... -> b g c (...)"'),
         "the biased variance in the running one": ("(1, count / max(1, count - 1))", "(1, 1)"),
         "the unbiased variance in the output": (
-            "line(rest * rest) - off",
-            "line(rest * rest) * _count(x, mean) / (_count(x, mean) - 1) - off",
+            "line(squares) - off",
+            "line(squares) * _count(x, mean) / (_count(x, mean) - 1) - off",
         ),
         "momentum as the weight of the old": ("lerp(seen, momentum)", "lerp(seen, 1 - momentum)"),
         "the root without eps": ("output.mul_(torch.rsqrt(variance + eps))", "output.mul_(torch.rsqrt(variance))"),
@@ -146,7 +146,7 @@ MISTAKES = {
             "output.div_(variance.sqrt() + eps)",
         ),
         "the mean of the squares less the square of the mean": (
-            "(line(rest * rest) - off.square()).clamp_min(0)",
+            "(line(squares) - off.square()).clamp_min(0)",
             "line(x * x) - line(x).square()",
         ),
         "the variance detached": (
