@@ -20,7 +20,10 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from layerlib.figures import point_at
+from layerlib import MaxPool2d
+from layerlib.attention import scaled_dot_product_attention
+from layerlib.conv import conv2d
+from layerlib.figures import PointAt, point_at
 from layerlib.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -503,6 +506,53 @@ def test_picture_by_touch(pointing: tuple[Page, Locator]) -> None:
         _says(figure, row, column)
 
 
+def _three_layers() -> list[tuple[PointAt, str, set[int]]]:
+    """A picture of each kind, its last sentence, and the cells that it must mark."""
+    x, kernel = torch.arange(9).reshape(1, 3, 3), torch.tensor([[[[1, 2], [0, -1]]]])
+    convolution = point_at(
+        conv2d, x, kernel, axes="i h w, o i kh kw -> o y x", padding=1, stride=2
+    )
+    pooling = point_at(MaxPool2d(2, 1), x, axes="c h w -> c y x", how="max")
+    q, k, v = (torch.tensor(rows) for rows in ([[1], [0]], [[2], [1]], [[3], [-1]]))
+    mask = torch.tensor([[True, True], [False, True]])
+    attention = point_at(
+        scaled_dot_product_attention, *(q, k, v, mask), how="marks",
+        names=("q", "k", "v", "mask", "y"), axes="q e, s e, s e, q s -> q e",
+    )  # fmt: skip
+    return [
+        # The last window sees the four cells below and right of the middle.
+        (convolution, "= 4·1 + 5·2 + 7·0 + 8·(−1) = 6", {4, 5, 7, 8, 9, 10, 11, 12}),
+        (pooling, "= max(4, 5, 7, 8) = 8", {4, 5, 7, 8}),
+        # The second query may see the second source only: its value is all it gets.
+        (attention, "y[1, 0] = −1, made of v[1, 0]", {5}),
+    ]
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_picture_of_a_layer(
+    which: int, site: Path, browser: Browser, tmp_path: Path, theme: str
+) -> None:
+    picture, last, marked = _three_layers()[which]
+    page, _ = open_page(
+        browser, _with(site, tmp_path, _as_output(picture._repr_html_())), theme
+    )
+    figure = page.locator("figure.pointat")
+    sums = picture.sums()
+    figure.locator(".o").first.focus()
+    for key in ("Home", "End"):
+        page.keyboard.press(key)
+        n = 0 if key == "Home" else len(sums) - 1
+        assert _marked(figure) == [[n, sums[n]]]
+    assert sums[-1].endswith(last)
+    assert _boxes(figure, len(sums) - 1) == marked
+    for n, said in enumerate(sums):
+        page.mouse.move(*_middle(figure, n))
+        assert _marked(figure) == [[n, said]]
+    assert not page.evaluate(CUT)
+    assert not page.evaluate(FAINT)
+    page.context.close()
+
+
 def test_pictures_of_the_chapters_tell_their_numbers(
     site: Path, browser: Browser
 ) -> None:
@@ -521,7 +571,9 @@ def test_pictures_of_the_chapters_tell_their_numbers(
                 number = cells.nth(n).locator(":scope > text").text_content()
                 assert shown == n
                 assert said.startswith(cells.nth(n).get_attribute("aria-label")[:8])
-                assert re.search(rf"= {number}$|\]$", said), said
+                assert re.search(rf"= {number}($|, (made of|which no cell))", said), (
+                    said
+                )
         page.context.close()
     assert pictures
 
