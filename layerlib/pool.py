@@ -450,23 +450,31 @@ def _fractional_max_pool(
     # torch's samples are for (width, height), but for (depth, height, width).
     each = sample.unbind(-1)[:: -1 if n == 2 else 1]
     drawn = [_drawn(*one, dice) for one, dice in zip(axes, each, strict=True)]
-    # Window by window, what they see is laid side by side; then they only touch.
-    seen = input.detach()
-    for axis, cells in enumerate(drawn, -n):
-        ones = [1] * (n + axis), [1] * (-axis - 1)
-        laid = cells.view(*cells.shape[:-1], *ones[0], cells.shape[-1], *ones[1])
-        seen = torch.take_along_dim(seen, laid, axis)
-    found = _found(seen, [_Windows(m * k, m, k, k) for _, m, k in axes])
-    rest, step, at = found.flatten(-n), 1, torch.zeros_like(found).flatten(-n)
-    for cells, length in zip(drawn[::-1], lengths[::-1], strict=True):
-        at += step * cells.gather(-1, rest % cells.shape[-1])
-        rest = rest.div(cells.shape[-1], rounding_mode="floor")
-        step *= length
-    at = at.view(found.shape)
+    at = _found_side_by_side(input, drawn, [k for _, _, k in axes])
     return (_read(n, input, at), at) if return_indices else _read(n, input, at)
 
 
 fractional_max_pool2d, fractional_max_pool3d = along(_fractional_max_pool)[1:]
+
+
+def _found_side_by_side(
+    input: Tensor, drawn: Sequence[Tensor], places: Sequence[int]
+) -> Tensor:
+    """Where the maximum of each window is, given the cells of all along each axis."""
+    n, seen, touching = len(drawn), input.detach(), []
+    for axis, cells, k in zip(range(-n, 0), drawn, places, strict=True):
+        ones = [1] * (n + axis), [1] * (-axis - 1)
+        laid = cells.view(*cells.shape[:-1], *ones[0], cells.shape[-1], *ones[1])
+        seen = torch.take_along_dim(seen, laid, axis)
+        length = cells.shape[-1]
+        touching.append(_Windows(length, length // k, k, k))
+    found = _found(seen, touching)
+    rest, step, at = found.flatten(-n), 1, torch.zeros_like(found).flatten(-n)
+    for cells, length in zip(drawn[::-1], input.shape[: -n - 1 : -1], strict=True):
+        at += step * cells.gather(-1, rest % cells.shape[-1])
+        rest = rest.div(cells.shape[-1], rounding_mode="floor")
+        step *= length
+    return at.view(found.shape)
 
 
 def _samples(layer: str, n: int, input: Tensor, given: Tensor | None) -> Tensor:
