@@ -1,12 +1,16 @@
 """Embeddings: a table with a row of numbers for each word, and bags of such rows."""
 
+import functools
+
 import torch
 from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor, nn
 
 from layerlib.distance import pairwise_distance
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
 from layerlib.layer import Computed
+from layerlib.precision import wide
 from layerlib.recipe import Recipe
 
 EMBEDDING = Recipe("... v, v e -> ... e")
@@ -30,15 +34,12 @@ def one_hot(
 
     Source: `torch.nn.functional.one_hot`.
     """
-    if tensor.dtype != torch.int64:
-        raise TypeError(f"one_hot: expected classes as int64, got {tensor.dtype}")
+    whole = tensor.dtype == torch.int64
+    expect("one_hot", whole, "classes as int64", tensor.dtype, TypeError)
     if num_classes == -1 and tensor.numel():
         num_classes = int(tensor.max()) + 1
-    if num_classes < 1:
-        raise ValueError(
-            f"one_hot: expected a positive num_classes, got {num_classes} for classes "
-            f"of shape {tuple(tensor.shape)}"
-        )
+    got = f"{num_classes} for classes of shape {tuple(tensor.shape)}"
+    expect("one_hot", num_classes >= 1, "a positive num_classes", got)
     zeros = tensor.new_zeros(*tensor.shape, num_classes)
     try:
         return zeros.scatter(-1, tensor[..., None], 1)
@@ -85,10 +86,8 @@ def embedding(
 
     Source: `torch.nn.functional.embedding`.
     """
-    if input.dtype not in (torch.int32, torch.int64):
-        raise TypeError(
-            f"embedding: expected int32 or int64 as input, got {input.dtype}"
-        )
+    whole = input.dtype in (torch.int32, torch.int64)
+    expect("embedding", whole, "int32 or int64 as input", input.dtype, TypeError)
     padding = _row("embedding", weight, padding_idx)
     if max_norm is not None:
         with torch.no_grad():
@@ -104,18 +103,13 @@ def embedding(
 
 def _row(layer: str, weight: Tensor, padding_idx: int | None) -> int | None:
     """`padding_idx` counted from the first row of a weight that is a table."""
-    if weight.ndim != 2:
-        raise ValueError(
-            f"{layer}: expected a weight of shape (rows, features), got "
-            f"{tuple(weight.shape)}"
-        )
+    shape = tuple(weight.shape)
+    expect(layer, len(shape) == 2, "a weight of shape (rows, features)", shape)
     if padding_idx is None:
         return None
-    if not -len(weight) <= padding_idx < max(len(weight), 1):
-        raise ValueError(
-            f"{layer}: expected a padding_idx that is one of {len(weight)} rows, got "
-            f"{padding_idx}"
-        )
+    there = -len(weight) <= padding_idx < max(len(weight), 1)
+    told = f"a padding_idx that is one of {len(weight)} rows"
+    expect(layer, there, told, padding_idx)
     return padding_idx % len(weight) if len(weight) else None
 
 
@@ -241,8 +235,8 @@ def _bag(
 
 
 def _summed(rows: Tensor, bag: Tensor, count: int, mode: str) -> Tensor:
-    wide = rows.float() if rows.dtype.itemsize == 2 else rows
-    total = wide.new_zeros(count + 1, rows.shape[1]).index_add(0, bag, wide)[:count]
+    read = wide(rows)
+    total = read.new_zeros(count + 1, rows.shape[1]).index_add(0, bag, read)[:count]
     if mode == "mean":
         size = bag.new_zeros(count + 1).index_add(0, bag, torch.ones_like(bag))
         total = total / size[:count, None].clamp(min=1)
@@ -264,33 +258,26 @@ def _largest(rows: Tensor, bag: Tensor, count: int, _mode: str) -> Tensor:
 def _check_bags(
     input: Tensor, weight: Tensor, offsets: Tensor | None, shares: Tensor | None
 ) -> None:
-    told = "embedding_bag: expected"
-    if not weight.is_floating_point():
-        raise TypeError(f"{told} a floating-point weight, got {weight.dtype}")
-    if input.ndim != (1 if offsets is not None else 2):
-        raise ValueError(
-            f"{told} an input of shape (bags, size), or (size,) with offsets, got "
-            f"{tuple(input.shape)} {'without' if offsets is None else 'with'} offsets"
-        )
-    if offsets is None and input.shape[1] == 0:
-        raise ValueError(f"{told} bags of at least one row, got {tuple(input.shape)}")
-    if offsets is not None and offsets.ndim != 1:
-        raise ValueError(f"{told} offsets of one axis, got {tuple(offsets.shape)}")
-    if shares is not None and shares.shape != input.shape:
-        raise ValueError(
-            f"{told} per_sample_weights of the input's shape {tuple(input.shape)}, got "
-            f"{tuple(shares.shape)}"
-        )
-    if shares is not None and shares.dtype != weight.dtype:
-        raise TypeError(
-            f"{told} per_sample_weights of the weight's dtype {weight.dtype}, got "
-            f"{shares.dtype}"
-        )
+    check = functools.partial(expect, "embedding_bag")
+    dtype, shape, without = weight.dtype, tuple(input.shape), offsets is None
+    real = weight.is_floating_point()
+    check(real, "a floating-point weight", dtype, TypeError)
+    told = "an input of shape (bags, size), or (size,) with offsets"
+    given = f"{shape} {'without' if without else 'with'} offsets"
+    check(input.ndim == (2 if without else 1), told, given)
+    if offsets is None:
+        check(shape[1] > 0, "bags of at least one row", shape)
+    else:
+        check(offsets.ndim == 1, "offsets of one axis", tuple(offsets.shape))
+    if shares is not None:
+        got, told = (tuple(shares.shape), shares.dtype), "per_sample_weights of the"
+        check(got[0] == shape, f"{told} input's shape {shape}", got[0])
+        check(got[1] == dtype, f"{told} weight's dtype {dtype}", got[1], TypeError)
 
 
 def _check_mode(mode: str, adjusted: bool, shares: Tensor | None) -> None:
-    if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: expected mode sum, mean or max, got {mode!r}")
+    known = mode in ("sum", "mean", "max")
+    expect("embedding_bag", known, "mode sum, mean or max", repr(mode))
     if shares is not None and mode != "sum":
         raise ValueError(
             f"embedding_bag: per_sample_weights are for mode sum, not {mode}"

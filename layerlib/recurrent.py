@@ -193,13 +193,9 @@ def scan(
     """
     sizes, batch = list(batch_sizes), [len(first) for first in state]
     starts, grows = {*batch, *sizes[:1]}, sizes != sorted(sizes, reverse=True)
-    expect(
-        "scan",
-        len(sizes) > 0 and len(starts) == 1 and not grows and sum(sizes) == len(input),
-        f"batch sizes that start with {batch}, as the state, never grow, and add up to "
-        f"the {len(input)} rows of the input",
-        sizes,
-    )
+    fits = bool(sizes) and len(starts) == 1 and not grows and sum(sizes) == len(input)
+    told = f"batch sizes that start with {batch}, as the state, never grow, and add up"
+    expect("scan", fits, f"{told} to the {len(input)} rows of the input", sizes)
     moments = torch.split(input, sizes)
     now, outputs, ended = [first[:0] for first in state], [], []
     for rows in reversed(moments) if reverse else moments:

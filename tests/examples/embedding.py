@@ -1,6 +1,10 @@
 """Examples of embeddings, and the known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from examples import Example
 
@@ -82,3 +86,26 @@ MISTAKES = {
         "torch's own function": ("weight.index_select(0, input.reshape(-1))", "nn.functional.embedding(input.reshape(-1), weight)"),
     },
 }  # fmt: skip
+
+
+def _from_autograd(
+    function: Callable[..., Tensor], table: Tensor, gradient: Tensor
+) -> Tensor:
+    leaf = table.detach().requires_grad_()
+    return torch.autograd.grad(function(leaf), leaf, gradient)[0]
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "embedding-moves": torch.mm,
+    "embedding-gradient": lambda gradient, rows: _from_autograd(
+        lambda table: rows @ table,
+        torch.zeros(rows.shape[2], gradient.shape[2]),
+        gradient,
+    ),
+    "embedding-bag": lambda shares, rows, table: torch.stack(
+        [(rows @ table).T @ each / each.sum() for each in shares]
+    ),
+    "embedding-tied": lambda rows, table, gradient: _from_autograd(
+        lambda table: rows @ table @ table.T, table, gradient
+    ),
+}
