@@ -1,5 +1,11 @@
 """Examples of dropout, and the known mistakes."""
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional
+
 from examples import Example
 
 CLASSES = {
@@ -80,3 +86,18 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+LOWEST = functional.selu(torch.tensor(-1e3)).item()
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "dropout-moves": lambda x, drawn: torch.addcmul(0 * x, x, drawn, value=1.25),
+    "dropout-channels": lambda x, drawn: torch.einsum("bchw,bc->bchw", x, 2 * drawn),
+    "dropout-variance": lambda x: torch.stack([0 * x, *[x / 0.8] * 4]).var(
+        0, unbiased=False
+    ),
+    "dropout-alpha": lambda x, drawn: (
+        (torch.lerp(torch.full_like(x, LOWEST), x, drawn) - 0.5 * LOWEST)
+        / (0.5 * (1 + 0.5 * LOWEST**2)) ** 0.5
+    ),
+}
+"""What each exercise asks for, by other means than the moves."""
