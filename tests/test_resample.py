@@ -208,6 +208,18 @@ def test_an_axis_that_keeps_its_size_keeps_infinity() -> None:
     assert functional.interpolate(x, 3, mode="linear").isnan().any()
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("length", [3, 24])
+def test_a_column_is_a_row_turned(mode: str, length: int) -> None:
+    """Averaged to a width of 1, torch gives the first number in each row."""
+    row = randn(2, 3, 1, 12)
+    options: dict[str, Any] = {"mode": mode, "antialias": True}
+    theirs = functional.interpolate(row, (1, length), **options).mT
+    torch.testing.assert_close(interpolate(row.mT, (length, 1), **options), theirs)
+    wrong = functional.interpolate(row.mT, (length, 1), **options)
+    torch.testing.assert_close(wrong, theirs[:, :, :1].expand_as(wrong))
+
+
 @pytest.mark.parametrize(
     ("mode", "align", "antialias"),
     [*BLENDS, ("nearest", None, False), ("area", None, False)],

@@ -3,6 +3,8 @@
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from examples import Example
 
@@ -36,6 +38,36 @@ FUNCTIONS = {
         _options(size=(3, 9), mode="lanczos", antialias=True),
         _options(scale_factor=0.5, mode="area"),
     ],
+}
+
+
+def _sampled(x: Tensor, place: Tensor) -> Tensor:
+    """By grid_sample, whose places run from -1 to 1."""
+    across = 2 * place / (x.shape[-1] - 1) - 1
+    grid = torch.stack([across, torch.zeros_like(across)], -1)
+    options = {"padding_mode": "border", "align_corners": True}
+    row = functional.grid_sample(x[None, :, None], grid[None, None], **options)
+    return row[0, :, 0]
+
+
+def _resample_gradient(gradient: Tensor, high: Tensor, wide: Tensor) -> Tensor:
+    shape = (*gradient.shape[:2], high.shape[1], wide.shape[1])
+    picture = torch.zeros(shape, requires_grad=True)
+    return torch.autograd.grad(high @ picture @ wide.T, picture, gradient)[0]
+
+
+def _smaller(x: Tensor, k: int) -> Tensor:
+    row = x[:, None, None]  # as a column, torch would repeat the first number
+    size, options = (1, x.shape[1] // k), {"mode": "bilinear", "antialias": True}
+    return functional.interpolate(row, size, **options)[:, 0, 0]
+
+
+ANSWERS: dict[str, Any] = {
+    "resample-line": lambda picture, high, wide: high @ picture @ wide.T,
+    "resample-area": lambda x, kh, kw: functional.avg_pool2d(x, (kh, kw)),
+    "resample-sample": _sampled,
+    "resample-gradient": _resample_gradient,
+    "resample-antialias": _smaller,
 }
 
 MISTAKES = {

@@ -1,0 +1,154 @@
+"""The exercises on resampling."""
+
+import torch
+from einops import reduce
+from torch import Tensor
+
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.recipe import Recipe
+from layerlib.resample import RESAMPLE, interpolate
+
+
+def _area(x: Tensor, kh: int, kw: int) -> Tensor:
+    size = (x.shape[2] // kh, x.shape[3] // kw)
+    return interpolate(x, size, mode="area")
+
+
+def _inside(x: Tensor, place: Tensor) -> Tensor:
+    return place.clamp(0, x.shape[-1] - 1)
+
+
+def _sample(x: Tensor, place: Tensor) -> Tensor:
+    return _triangles(x, _inside(x, place))
+
+
+def _exchanged(x: Tensor, place: Tensor) -> Tensor:
+    left = _inside(x, place).long()
+    right = (left + 1).clamp(max=x.shape[-1] - 1)
+    share = _inside(x, place) - left
+    return share * x[:, left] + (1 - share) * x[:, right]
+
+
+def _triangles(x: Tensor, place: Tensor) -> Tensor:
+    distance = place[:, None] - torch.arange(x.shape[-1])
+    return Recipe("b w, n w -> b n")(x, (1 - distance.abs()).clamp(min=0))
+
+
+def _antialias(x: Tensor, k: int) -> Tensor:
+    size = (x.shape[-1] // k, 1)
+    options = {"mode": "bilinear", "antialias": True}
+    smaller: Tensor = interpolate(x[:, None, :, None], size, **options)  # type: ignore[arg-type]
+    return smaller[:, 0, :, 0]
+
+
+def _weighed(x: Tensor, k: int, width: int, middle: float = 0.5) -> Tensor:
+    """Triangles around each new cell, not yet divided by their sum."""
+    centre = (torch.arange(x.shape[-1] // k) + middle) * k
+    distance = torch.arange(x.shape[-1]) + 0.5 - centre[:, None]
+    weight = (1 - distance.abs() / width).clamp(min=0)
+    return Recipe("b h, w h -> b w")(x, weight)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "resample-place": Question(
+        (3 + 0.5) * 4 / 8 - 0.5,
+        {
+            "That is the place of its edge; a cell is where its center is.": 3 * 4 / 8,
+            "The center of input cell 0 is at 0, not at a half: subtract it.": 1.75,
+            "That is with corners aligned; here the outer edges coincide.": 3 * 3 / 7,
+            "The step is upside down: four cells become eight.": 6.5,
+        },
+    ),
+    "resample-line": Task(
+        "picture: b c h w, high: y h, wide: x w -> b c y x",
+        RESAMPLE,
+        {
+            "The output's height and width are exchanged.": (
+                "b c h w, y h, x w -> b c x y"
+            ),
+            "The matrices are read the other way; their rows are output cells.": (
+                "b c h w, h y, w x -> b c y x"
+            ),
+            "The channels are summed; each is resampled by itself.": (
+                "b c h w, y h, x w -> b y x"
+            ),
+        },
+    ),
+    "resample-area": Task(
+        "x: b c (h kh) (w kw) -> b c h w",
+        _area,
+        {
+            "The cells are added; the mean of a blank picture is blank.": (
+                lambda x, kh, kw: _area(x, kh, kw) * kh * kw
+            ),
+            "One cell of each tile is taken; that is nearest, and it aliases.": (
+                lambda x, kh, kw: x[:, :, ::kh, ::kw]
+            ),
+            "The axes are split as (kh h): cells that are far apart are averaged.": (
+                lambda x, kh, kw: reduce(
+                    x, "b c (kh h) (kw w) -> b c h w", "mean", kh=kh, kw=kw
+                )
+            ),
+            "The largest cell of each tile is taken; area is the mean.": (
+                lambda x, kh, kw: reduce(
+                    x, "b c (h kh) (w kw) -> b c h w", "max", kh=kh, kw=kw
+                )
+            ),
+        },
+        without=["interpolate", "avg_pool2d", "adaptive_avg_pool2d"],
+        numbers=["kh", "kw"],
+    ),
+    "resample-sample": Task(
+        "x: b w, place: n -> b n",
+        _sample,
+        {
+            "Beyond the edge there is nothing; the edge cell is to be repeated.": (
+                _triangles
+            ),
+            "The nearest cell is taken, and nothing is blended.": (
+                lambda x, place: x[:, (_inside(x, place) + 0.5).long()]
+            ),
+            "The two shares are exchanged: the nearer cell has more weight.": (
+                _exchanged
+            ),
+        },
+        without=["grid_sample", "interpolate", "grid_sampler_2d"],
+    ),
+    "resample-gradient": Task(
+        "gradient: b c y x, high: y h, wide: x w -> b c h w",
+        RESAMPLE.gradient(0),
+        {
+            "That is the forward pass: its matrices must be read the other way.": (
+                "b c h w, y h, x w -> b c y x"
+            ),
+            "The gradient's height and width are exchanged.": (
+                "b c y x, y h, x w -> b c w h"
+            ),
+            "The channels are summed; each has a gradient of its own.": (
+                "b c y x, y h, x w -> b h w"
+            ),
+        },
+    ),
+    "resample-antialias": Task(
+        "x: b (w k) -> b w",
+        _antialias,
+        {
+            "The weights of a row must add up to 1: divide by their sum.": (
+                lambda x, k: _weighed(x, k, k)
+            ),
+            "The triangle is as narrow as one cell; make it as wide as the step.": (
+                lambda x, k: _weighed(x, k, 1) / _weighed(torch.ones_like(x[:1]), k, 1)
+            ),
+            "That is the mean of a tile; the triangle reaches into its neighbors.": (
+                lambda x, k: reduce(x, "b (w k) -> b w", "mean", k=k)
+            ),
+            "The triangle stands on the edge of the new cell, not on its center.": (
+                lambda x, k: (
+                    _weighed(x, k, k, 0.0) / _weighed(torch.ones_like(x[:1]), k, k, 0.0)
+                )
+            ),
+        },
+        without=["interpolate", "avg_pool1d"],
+        numbers=["k"],
+    ),
+}
