@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Num, Shaped
 from torch import Tensor, nn
 
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
+from layerlib.precision import wide
 from layerlib.recipe import Recipe
 
 DOT = Recipe("... i, ... i -> ...")
@@ -64,8 +66,8 @@ def cosine_similarity(
     Source: `torch.nn.functional.cosine_similarity`.
     """
     x1, x2, dtype = _alike("cosine_similarity", x1, x2)
-    if not dtype.is_floating_point:
-        raise TypeError(f"cosine_similarity: expected real numbers, got {dtype}")
+    real = dtype.is_floating_point
+    expect("cosine_similarity", real, "real numbers", dtype, TypeError)
     one, two = (x / _at_least(_length(x, 2.0, dim), eps) for x in (x1, x2))
     return (one * two).sum(dim).to(dtype)
 
@@ -105,8 +107,7 @@ def _alike(layer: str, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, torch.dt
             f"{tuple(x1.shape)} and {tuple(x2.shape)}"
         ) from error
     dtype = (x1.new_zeros(1) + x2.new_zeros(1)).dtype
-    half = dtype in (torch.float16, torch.bfloat16)
-    one, two = (x.to(torch.float32 if half else dtype) for x in both)
+    one, two = (wide(x.to(dtype)) for x in both)
     return one, two, dtype
 
 

@@ -1,5 +1,9 @@
 """Examples of distances, and the known mistakes."""
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (its usual name)
+
 from examples import Example
 
 CLASSES = {
@@ -24,6 +28,18 @@ FUNCTIONS = {
     ],
 }
 
+
+def _turned(x: Tensor, y: Tensor) -> Tensor:
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(F.cosine_similarity(x, y).sum(), x)[0]
+
+
+ANSWERS = {
+    "distance-cosine": F.cosine_similarity,
+    "distance-pairs": torch.cdist,
+    "distance-gradient": _turned,
+}
+
 MISTAKES = {
     "distance": {
         "the length without its root": ("keepdim=True).pow(1 / p)", "keepdim=True)"),
@@ -37,7 +53,7 @@ MISTAKES = {
         "eps added to the product": ("length.clamp(min=eps)", "length + eps"),
         "the gradient stops at a raised length": ("[cotangent], keeps_inputs", "[cotangent * 0], keeps_inputs"),
         "no length is divided by": ("x / _at_least", "x * _at_least"),
-        "half precision all the way": ("torch.float32 if half else dtype", "dtype"),
+        "half precision all the way": ("wide(x.to(dtype))", "x.to(dtype)"),
         "the gradient of no length": ("length.masked_fill(length == 0, 1)", "length"),
         "the sum of the whole": (").sum(dim).to(dtype)", ").sum().to(dtype)"),
     },

@@ -1,0 +1,81 @@
+"""The exercises on distances."""
+
+from torch import Tensor
+
+from layerlib.distance import DOT, cosine_similarity, pairwise_distance
+from layerlib.exercises.exercise import Exercise, Question, Task
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / DOT(x, x).sqrt()[:, None]
+
+
+def _turned(x: Tensor, y: Tensor, *, across: bool = True, far: bool = True) -> Tensor:
+    """The gradient of the cosine, with or without each of its two parts."""
+    one, two = _unit(x), _unit(y)
+    turn = two - DOT(one, two)[:, None] * one if across else two
+    return turn / DOT(x, x).sqrt()[:, None] if far else turn
+
+
+EXERCISES: dict[str, Exercise] = {
+    "distance-norms": Question(
+        5,
+        {
+            "That is p = infinity, the largest difference.": 3,
+            "That is p = 0, the number of places that differ.": 2,
+            "These are the squares; p = 1 sums the magnitudes.": 13,
+            "The signs are kept: take the magnitude of each difference.": -1,
+        },
+    ),
+    "distance-cosine": Task(
+        "x: b i, y: b i -> b",
+        cosine_similarity,
+        {
+            "It is the dot product; divide by both lengths.": DOT,
+            "The length of y is not divided by.": lambda x, y: DOT(_unit(x), y),
+            "The root is missing: it is divided by squared lengths.": (
+                lambda x, y: DOT(x, y) / (DOT(x, x) * DOT(y, y))
+            ),
+            "It is the distance of the directions, not their product.": (
+                lambda x, y: pairwise_distance(_unit(x), _unit(y), eps=0.0)
+            ),
+        },
+        without=["cosine_similarity", "normalize", "norm", "linalg_vector_norm"],
+    ),
+    "distance-pairs": Task(
+        "x: q i, y: s i -> q s",
+        lambda x, y: pairwise_distance(x[:, None], y, eps=0.0),
+        {
+            "The root is missing.": (
+                lambda x, y: pairwise_distance(x[:, None], y, eps=0.0) ** 2
+            ),
+            "The magnitudes are summed: that is p = 1.": (
+                lambda x, y: pairwise_distance(x[:, None], y, 1.0, eps=0.0)
+            ),
+            "The output is (s, q): its two axes are exchanged.": (
+                lambda x, y: pairwise_distance(y[:, None], x, eps=0.0)
+            ),
+            "The vectors are added; a distance is of their difference.": (
+                lambda x, y: pairwise_distance(x[:, None], -y, eps=0.0)
+            ),
+        },
+        without=["cdist", "pairwise_distance", "norm", "linalg_vector_norm", "dist"],
+    ),
+    "distance-gradient": Task(
+        "x: b i, y: b i -> b i",
+        _turned,
+        {
+            "It is not divided by the length of x.": (
+                lambda x, y: _turned(x, y, far=False)
+            ),
+            "The part along x is still there: no turn comes of it.": (
+                lambda x, y: _turned(x, y, across=False)
+            ),
+            "It points away from y: the sign is wrong.": lambda x, y: -_turned(x, y),
+            "y is not divided by its length.": (
+                lambda x, y: _turned(x, y) * DOT(y, y).sqrt()[:, None]
+            ),
+        },
+        without=["cosine_similarity", "normalize", "norm", "linalg_vector_norm"],
+    ),
+}
