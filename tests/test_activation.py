@@ -364,6 +364,19 @@ def test_softmax_chooses_an_axis_with_a_warning(name: str, axes: int) -> None:
             same(mine, right, randn(*range(2, axes + 2)))
 
 
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax"])
+def test_softmax_keeps_its_output_alone(name: str) -> None:
+    kept: list[Tensor] = []
+
+    def keep(x: Tensor) -> Tensor:
+        kept.append(x)
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        y = getattr(activation, name)(randn(3, 4).requires_grad_(), dim=1)
+    assert [x.data_ptr() for x in kept] == [y.data_ptr()]
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 5), (2, 3, 4, 5)])
 def test_softmax2d(shape: tuple[int, ...]) -> None:
     same(activation.Softmax2d(), nn.Softmax2d(), randn(*shape), second=True)

@@ -5,7 +5,9 @@ from torch import Tensor
 from layerlib.dropout import SATURATION
 from layerlib.exercises.exercise import Exercise, Question, Task
 
-_SCALE = (0.5 * (1 + 0.5 * SATURATION**2)) ** -0.5  # of alpha dropout, for p = 0.5
+_SCALE: float = (
+    0.5 * (1 + 0.5 * SATURATION**2)
+) ** -0.5  # of alpha dropout, for p = 0.5
 
 
 def _scaled(x: Tensor, mask: Tensor, p: float) -> Tensor:

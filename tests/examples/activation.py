@@ -140,6 +140,10 @@ MISTAKES = {
             "torch.addcmul(product, y, total, value=-1)",
             "(product + 0 * total)",
         ),
+        "softmax keeps its input as well": (
+            "@with_gradient(_softmax_gradient, keeps_output=True, keeps_inputs=False)",
+            "@with_gradient(_softmax_gradient, keeps_output=True)",
+        ),
         "the implicit axis is always the last": ("dim = 0 if input.ndim in (0, 1, 3) else 1", "dim = -1"),
         "half precision is rounded at each step": (
             "from layerlib.precision import wide\n",
