@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from layerlib.activation import gelu, relu
-from layerlib.attention import READ, MultiheadAttention, _added, _demand
+from layerlib.attention import READ, MultiheadAttention, _added
 from layerlib.dropout import Dropout
+from layerlib.expect import expect
 from layerlib.linear import Linear
 from layerlib.norm import LayerNorm
 
@@ -293,15 +294,15 @@ class Transformer(nn.Transformer):
     ) -> Float[Tensor, "..."]:
         """What the decoder makes of `tgt`, reading what the encoder makes of `src`."""
         at = 0 if self.batch_first else 1
-        found = f"got {tuple(src.shape)} and {tuple(tgt.shape)}"
+        found = f"{tuple(src.shape)} and {tuple(tgt.shape)}"
         alike = src.ndim == tgt.ndim in (2, 3) and (
             src.ndim == 2 or src.shape[at] == tgt.shape[at]
         )
-        told = f"expected src and tgt of one batch in axis {at}, or without, {found}"
-        _demand("Transformer", alike, told)
-        told = f"expected {self.d_model} features in the last axis of src and tgt, "
+        told = f"src and tgt of one batch in axis {at}, or without"
+        expect("Transformer", alike, told, found)
+        told = f"{self.d_model} features in the last axis of src and tgt"
         features = src.shape[-1] == tgt.shape[-1] == self.d_model
-        _demand("Transformer", features, f"{told}{found}")
+        expect("Transformer", features, told, found)
         memory = self.encoder(
             src,
             mask=src_mask,

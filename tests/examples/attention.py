@@ -123,12 +123,12 @@ MISTAKES = {
         ),
         "zeros are added to the values only": ("k, v = (torch.constant_pad_nd", "_, v = (torch.constant_pad_nd"),
         "normal numbers for the weights": (
-            "nn.init.xavier_uniform_(getattr(self, name))",
-            "nn.init.xavier_normal_(getattr(self, name))",
+            "nn.init.xavier_uniform_(parameter)",
+            "nn.init.xavier_normal_(parameter)",
         ),
         "half precision all the way": (
-            "query.dtype if query.dtype.itemsize > 2 else torch.float32",
-            "query.dtype",
+            "[wide(x) for x in (query, key, value)]",
+            "[query, key, value]",
         ),
     },
     "attention contract": {
@@ -142,8 +142,8 @@ MISTAKES = {
     },
     "attention purity": {
         "torch's own function": (
-            "return _in_pieces(0, *wide, mask, noise, scale).to(query.dtype)",
-            "return nn.functional.scaled_dot_product_attention(*wide, mask, scale=scale)",
+            "return _in_pieces(0, scale, *inputs, mask, noise).to(query.dtype)",
+            "return nn.functional.scaled_dot_product_attention(*inputs, mask, scale=scale)",
         ),
     },
 }  # fmt: skip
