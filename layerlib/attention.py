@@ -98,7 +98,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Float[Tensor, "... q _"]:
-    """``(..., q, e), (..., s, e), (..., s, v) -> (..., q, v)``: a soft dictionary.
+    """``(..., q, e), (..., s, e), (..., s, o) -> (..., q, o)``: a soft dictionary.
 
     The scores of a query are its products with all keys, times `scale`. It reads the
     mean of the values, weighted by the softmax of its scores. A mask is broadcast to
@@ -217,7 +217,7 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."] | None]:
-    """``(q, b, e), (s, b, k), (s, b, v) -> (q, b, e), (b, q, s)``: several readings.
+    """``(q, b, e), (s, b, i), (s, b, j) -> (q, b, e), (b, q, s)``: several readings.
 
     Query, key and value are projected and cut into heads; each head reads by itself,
     and what they have read is projected once more. All inputs may lack ``b``. Unlike in
@@ -359,7 +359,7 @@ def _read(
 
 
 class MultiheadAttention(nn.MultiheadAttention):
-    """``(q, b, e), (s, b, k), (s, b, v) -> (q, b, e), (b, q, s)``: several attentions.
+    """``(q, b, e), (s, b, i), (s, b, j) -> (q, b, e), (b, q, s)``: several attentions.
 
     `torch.nn.MultiheadAttention`, computed by `multi_head_attention_forward`, in
     evaluation too. ``in_proj_weight`` ``(3 e, e)``, or ``q_proj_weight`` ``(e, e)``,
