@@ -11,7 +11,9 @@ from jaxtyping import Num
 from torch import Tensor, nn
 
 from layerlib.axes import along, batched, counts, numbers, places
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
+from layerlib.precision import HALVES, wide
 from layerlib.recipe import Rearrange, Recipe
 from layerlib.windows import overlap_add, pad, windows
 
@@ -20,7 +22,6 @@ SEEN = Rearrange("b (g i) ... k -> b g (i k) (...)")
 WEIGHT = Rearrange("(g o) i ... -> g o (i ...)")
 OUTPUT = Rearrange("b (g o) ... -> b g o (...)")
 LIMIT = 2**19  # numbers in the windows that are made at a time: what a cache holds
-WIDER = {torch.bfloat16: torch.float32, torch.float16: torch.float32}
 
 
 class Geometry(NamedTuple):
@@ -87,10 +88,10 @@ def _trilinear(
     copies = 1 if depthwise else math.prod(at.kernel_size)
     each = at.channels[1] * at.groups * copies * math.prod(at.output_size)
     dtype = next(x.dtype for x in (input, output) if x is not None)
-    wide = functools.partial(_cast, WIDER.get(dtype, dtype))
-    kernel, rows = wide(weight), max(1, LIMIT // max(1, each))
+    kernel = None if weight is None else wide(weight)
+    rows = max(1, LIMIT // max(1, each))
     batch = zip(_split(input, rows), _split(output, rows), strict=False)
-    parts = (find(at, wide(x), kernel, wide(y)) for x, y in batch)
+    parts = (find(at, x, kernel, y) for x, y in batch)
     if weight is None:
         total: Tensor = functools.reduce(torch.add, parts)
         return total.to(dtype)
@@ -139,61 +140,66 @@ def _depthwise(at: Geometry, x: Any, w: Any, y: Any) -> Any:
 
 
 def _split(x: Tensor | None, rows: int) -> Iterable[Tensor | None]:
-    return itertools.repeat(None) if x is None else torch.split(x, rows)
-
-
-def _cast(dtype: torch.dtype, x: Any) -> Any:
-    narrow = x is not None and x.is_floating_point() and x.dtype != torch.float64
-    return x.to(dtype) if narrow else x
-
-
-def _expect(layer: str, *checks: tuple[bool, str, object]) -> None:
-    for right, expected, got in checks:
-        if not right:
-            told = f"shape {tuple(got.shape)}" if isinstance(got, Tensor) else got
-            raise ValueError(f"{layer}: expected {expected}, got {told}")
+    return itertools.repeat(None) if x is None else map(wide, torch.split(x, rows))
 
 
 def _at_least(
     least: int, layer: str, name: str, value: int | Sequence[int], *, n: int
 ) -> tuple[int, ...]:
     found = numbers(layer, name, value, n)
-    _expect(layer, (min(found) >= least, f"{name} of at least {least}", value))
+    expect(layer, min(found) >= least, f"{name} of at least {least}", value)
     return found
 
 
-def _ready(layer: str, n: int, groups: int, axis: int, *tensors: Any) -> Any:
-    """Input, weight and bias, checked; the weight's `axis` is the output's channels.
+def _autocast(*tensors: Any) -> Sequence[Any]:
+    """Under torch.autocast, convolutions run in fewer bits."""
+    device, many = tensors[0].device.type, {torch.float32, *HALVES}
+    if not (
+        torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    ):
+        return tensors
+    few = torch.get_autocast_dtype(device)
+    return [x if x is None or x.dtype not in many else x.to(few) for x in tensors]
 
-    Under torch.autocast a convolution is one of the layers that run in fewer bits.
-    """
-    device = tensors[0].device.type
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        tensors = tuple([_cast(torch.get_autocast_dtype(device), x) for x in tensors])
-    input, weight, bias = tensors  # noqa: A001
+
+def _ready(layer: str, n: int, groups: int, axis: int, *tensors: Any) -> Any:
+    """Input, weight and bias, checked; the weight's `axis` is the output's channels."""
+    input, weight, bias = tensors = _autocast(*tensors)  # noqa: A001
     x, has_batch = batched(layer, input, n)
+    expect(layer, weight.ndim == n + 2, f"a weight of {n + 2} axes", weight)
+    expect(layer, groups > 0, "at least one group", groups)
     dtypes = [t.dtype for t in tensors if t is not None]
-    _expect(
-        layer,
-        (weight.ndim == n + 2, f"a weight of {n + 2} axes", weight),
-        (groups > 0, "at least one group", groups),
-        (len({*dtypes}) == 1, "tensors of one dtype", dtypes),
-    )
+    expect(layer, len({*dtypes}) == 1, "tensors of one dtype", dtypes)
     first, second, *size = weight.shape
-    channels, split = (first, second * groups), first > 0 == first % groups
+    told = f"channels for {groups} groups in axis 0 of weight"
+    expect(layer, first > 0 == first % groups, told, weight)
+    expect(layer, 0 not in size, "a kernel of at least one place", weight)
+    told = "an output channel in axis 1 of weight"
+    expect(layer, axis == 0 or second > 0, told, weight)
+    channels = first, second * groups
     inputs, outputs = channels[1 - axis], channels[axis]
-    inside = f"{inputs} channels in axis {int(has_batch)} of input"
-    biased = bias is None or bias.shape == (outputs,)
-    _expect(
-        layer,
-        (split, f"channels for {groups} groups in axis 0 of weight", weight),
-        (0 not in size, "a kernel of at least one place", weight),
-        (axis == 0 or second > 0, "an output channel in axis 1 of weight", weight),
-        (x.shape[1] == inputs, inside, input),
-        (0 in x.shape[:2] or 0 not in x.shape[2:], "an input with places", input),
-        (biased, f"a bias of shape ({outputs},)", bias),
-    )
+    told = f"{inputs} channels in axis {int(has_batch)} of input"
+    expect(layer, x.shape[1] == inputs, told, input)
+    filled = 0 in x.shape[:2] or 0 not in x.shape[2:]
+    expect(layer, filled, "an input with places", input)
+    fits = bias is None or bias.shape == (outputs,)
+    expect(layer, fits, f"a bias of shape ({outputs},)", bias)
     return x, weight, bias, has_batch
+
+
+def _both(
+    layer: str, padding: Any, size: Sequence[int], stride: Any, dilation: Any
+) -> list[int]:
+    """How many zeros each axis of the input gets, before and after it together."""
+    n = len(size)
+    if padding == "same":
+        whole = {*numbers(layer, "stride", stride, n)} == {1}
+        expect(layer, whole, "stride 1 for padding 'same'", stride)
+        return [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
+    if isinstance(padding, str):
+        expect(layer, padding == "valid", "padding 'same' or 'valid'", padding)
+        padding = 0
+    return [2 * p for p in _at_least(0, layer, "padding", padding, n=n)]
 
 
 def _conv(
@@ -227,18 +233,11 @@ def _conv(
     size, length = tuple(weight.shape[2:]), tuple(x.shape[2:])
     steps = _at_least(1, layer, "stride", stride, n=n)
     spread = _at_least(1, layer, "dilation", dilation, n=n)
-    if padding == "same":
-        _expect(layer, (set(steps) == {1}, "stride 1 for padding 'same'", stride))
-        both = [d * (k - 1) for k, d in zip(size, spread, strict=True)]
-    elif isinstance(padding, str):
-        _expect(layer, (padding == "valid", "padding 'same' or 'valid'", padding))
-        both = [0] * n
-    else:
-        both = [2 * p for p in _at_least(0, layer, "padding", padding, n=n)]
+    both = _both(layer, padding, size, stride, spread)
     padded = tuple([m + p for m, p in zip(length, both, strict=True)])
     count = counts(padded, size, steps, spread)
     told = f"a kernel that fits, dilated, into the padded input {padded}"
-    _expect(layer, (0 not in count, told, weight))
+    expect(layer, 0 not in count, told, weight)
     if x.shape[1] == 0:  # torch's output then has no channels either
         weight, bias = weight[:0], None
     before, channels = tuple([p // 2 for p in both]), tuple(weight.shape[:2])

@@ -7,14 +7,8 @@ from jaxtyping import Num
 from torch import Tensor, nn
 
 from layerlib.axes import along
-from layerlib.conv import (
-    Geometry,
-    _at_least,
-    _Conv,
-    _expect,
-    _ready,
-    _trilinear,
-)
+from layerlib.conv import Geometry, _at_least, _Conv, _ready, _trilinear
+from layerlib.expect import expect
 from layerlib.recipe import Recipe
 
 CONV_TRANSPOSE = Recipe("b g i ..., g i o k -> b g o ... k")
@@ -59,10 +53,10 @@ def _conv_transpose(
     more = _at_least(0, layer, "output_padding", output_padding, n=n)
     each = zip(more, steps, spread, strict=True)
     told = "output_padding less than the stride or the dilation"
-    _expect(layer, (all(e < max(s, d) for e, s, d in each), told, output_padding))
+    expect(layer, all(e < max(s, d) for e, s, d in each), told, output_padding)
     axes = zip(count, weight.shape[2:], steps, spread, before, more, strict=True)
     length = [(m - 1) * s + d * (k - 1) + 1 - 2 * p + e for m, k, s, d, p, e in axes]
-    _expect(layer, (min(length) >= 0, "an output of length at least 0", tuple(length)))
+    expect(layer, min(length) >= 0, "an output of length at least 0", tuple(length))
     size, whole = tuple(weight.shape[2:]), tuple(length)
     at = Geometry(size, steps, spread, count, whole, before, channels, groups)
     output = _trilinear(at, bias, None, weight, x)

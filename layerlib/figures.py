@@ -1,26 +1,38 @@
 """The pictures of the book: one to point at, and still ones."""
 
+import copy
 import functools
 import io
+import itertools
+import math
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 
-from layerlib.recipe import Rearrange, Recipe, colour, split_axes
+from layerlib.expect import expect
+from layerlib.recipe import LETTERS, Line, Reduce, colour, split_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, CELL, GAP, LINE = 340, 26, 10, 17  # in units of the drawing
-LARGEST = 60_000  # bytes of one picture
-WHOLE = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+LARGEST, SMALLEST = 60_000, 85  # bytes of one picture, and of one cell in it
+ZERO = 1e-9  # what is smaller is a rounding
+CHOICES: dict[str, tuple[float, Callable[[list[float]], float]]] = {
+    "max": (1e3, max),
+    "min": (-1e3, min),
+}
+"""How loud a cell must be to be chosen, and the choice."""
+HOW = ("sum", *CHOICES, "marks")
+
+Term = tuple[float, tuple[int | None, ...]]
+"""A factor, and the cell of each tensor that it is multiplied with, if there is one."""
 
 _STYLE = """
 .pointat svg{display:block;width:100%}
@@ -57,7 +69,206 @@ t.setAttribute("tabindex","0");t.focus()})})}})()
 </script>"""
 
 
-@dataclass(frozen=True)
+# ---- What made each cell: the layer is asked
+
+
+def terms(
+    function: Callable[..., Any], *tensors: Tensor, **options: Any
+) -> list[list[Term]]:
+    """For each cell of the output, the products that are added up in it.
+
+    A cell of a convolution is a sum of products, of a cell of the input and one of the
+    kernel each. Which ones is found by asking the layer: where all of an input is 0
+    but a single 1, nothing is left but the products with that cell. Inputs are asked
+    alone and together, and what fewer of them give is taken off.
+
+    Args:
+        function: a sum of products, in each of which an input stands at most once.
+        *tensors: its inputs. Truth values stay as they are, tensors with an infinity
+            in them, and whole numbers next to floating point: those are masks and
+            indices. All others are given as float64.
+        **options: of the function.
+
+    Raises:
+        TypeError: the output is no tensor, or there is no input of numbers.
+        ValueError: the function is no such sum.
+
+    >>> terms(torch.mul, torch.tensor([2, 5]), torch.tensor(3))
+    [[(1.0, (0, 0))], [(1.0, (1, 0))]]
+
+    Source: a function of this kind is a sum over the subsets of its inputs; each
+    summand is found by Möbius inversion.
+    """
+    layer = _Asked(function, tensors, options)
+    made: list[list[Term]] = [[] for _ in range(layer.output.numel())]
+    tables = _tables(layer)
+    for inputs in sorted(tables, key=lambda inputs: (-len(inputs), inputs)):
+        table = tables[inputs].movedim(-1, 0)
+        factors = table[table != 0].tolist()
+        for factor, (cell, *at) in zip(factors, table.nonzero().tolist(), strict=True):
+            places = dict(zip((layer.which[n] for n in inputs), at, strict=True))
+            term = tuple(places.get(n) for n in range(len(tensors)))
+            made[cell].append((factor, term))
+    return made
+
+
+def influences(
+    function: Callable[..., Any], *tensors: Tensor, how: str, **options: Any
+) -> list[list[Term]]:
+    """For each cell of the output, the cells that have an influence on it.
+
+    Each cell of the inputs is changed, and what follows it is marked. The others are
+    random: of those that are seen, none can hide at all of several random points.
+
+    Args:
+        function: what is asked.
+        *tensors: its inputs; those that stay as they are, as in `terms`, are not asked.
+        how: ``max`` or ``min`` makes the changed cell far larger, or smaller, than the
+            others; ``marks`` changes it by a little.
+        **options: of the function.
+
+    Raises:
+        TypeError: the output is no tensor, or there is no input of numbers.
+
+    >>> influences(torch.cumsum, torch.tensor([2, 5]), how="marks", dim=0)
+    [[(1.0, (0,))], [(1.0, (0,)), (1.0, (1,))]]
+    """
+    layer = _Asked(function, tensors, options)
+    loud = CHOICES[how][0] if how in CHOICES else 0.0
+    made: list[list[Term]] = [[] for _ in range(layer.output.numel())]
+    for which, n in enumerate(layer.which):
+        changed = torch.zeros(layer.values[which].numel(), len(made), dtype=torch.bool)
+        for seed in range(1 if loud else 6):
+            point = layer.random(seed)
+            if seed % 2:  # where the given numbers are, the layer is defined
+                point = [x + y for x, y in zip(point, layer.values, strict=True)]
+            steps = (loud, 2 * loud) if loud else (0.0, (-1.0) ** seed)
+            before, after = (layer.moved(point, which, step) for step in steps)
+            changed |= ~before.isclose(after, ZERO, ZERO, equal_nan=True)
+        for cell, at in changed.T.nonzero().tolist():
+            term = tuple(at if k == n else None for k in range(len(tensors)))
+            made[cell].append((1.0, term))
+    return made
+
+
+class _Asked:
+    """A function of numbers in float64, and calls of it on many inputs at once."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        tensors: Sequence[Tensor],
+        options: dict[str, Any],
+    ) -> None:
+        if isinstance(function, nn.Module):
+            function = copy.deepcopy(function).double()
+        self._call = functools.partial(function, **options)
+        finite = [n for n, x in enumerate(tensors) if x.isfinite().all()]
+        real = [n for n in finite if tensors[n].is_floating_point()]
+        whole = [n for n in finite if tensors[n].dtype != torch.bool]
+        self.which = real or whole
+        told = ", ".join(str(x.dtype) for x in tensors)
+        expect("point_at", self.which != [], "an input of numbers", told, TypeError)
+        self._tensors, self._dice = tensors, torch.get_rng_state()
+        self._at_once = True
+        self.values = [tensors[n].double() for n in self.which]
+        self.output = self(*self.values)
+
+    def __call__(self, *values: Tensor) -> Tensor:
+        given = list(self._tensors)
+        for n, value in zip(self.which, values, strict=True):
+            given[n] = value.clone()
+        # What is random in it is drawn alike in each call, and as the next call would.
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._dice)
+            output: Tensor = self._call(*given)
+        expected = "a function that gives one tensor (pick one in a lambda)"
+        is_tensor = isinstance(output, Tensor)
+        expect("point_at", is_tensor, expected, type(output).__name__, TypeError)
+        return output.double()
+
+    def random(self, seed: int) -> list[Tensor]:
+        """A point like no other."""
+        dice = torch.Generator().manual_seed(seed)
+        return [
+            torch.randn(x.shape, dtype=x.dtype, generator=dice) for x in self.values
+        ]
+
+    def moved(self, point: Sequence[Tensor], which: int, step: float) -> Tensor:
+        """``(cells, output)``: with each cell of an input changed by a step."""
+        count = point[which].numel()
+        many = [x.expand(count, *x.shape) for x in point]
+        many[which] = many[which] + step * torch.eye(count).view(many[which].shape)
+        return self._many(*many)
+
+    def units(self, inputs: Sequence[int]) -> Tensor:
+        """``(cells, cells, ..., output)``: with a single 1 in each of these inputs."""
+        sizes = [self.values[n].numel() for n in inputs]
+        found = []
+        for at in torch.split(torch.ones(sizes).nonzero(), 1024):
+            many = [x.new_zeros(len(at), *x.shape) for x in self.values]
+            for n, cell in zip(inputs, at.T, strict=True):
+                many[n].view(len(at), -1)[range(len(at)), cell] = 1
+            found.append(self._many(*many))
+        return torch.cat(found).reshape(*sizes, -1)
+
+    def _many(self, *batches: Tensor) -> Tensor:
+        if self._at_once:
+            try:
+                output: Tensor = torch.func.vmap(self, randomness="same")(*batches)
+                return output.reshape(len(batches[0]), -1)
+            except (RuntimeError, TypeError, ValueError):
+                self._at_once = False  # it looks at its numbers, or writes over them
+        one_by_one = [self(*each) for each in zip(*batches, strict=True)]
+        return torch.stack(one_by_one).reshape(len(one_by_one), -1)
+
+
+def _tables(layer: _Asked) -> dict[tuple[int, ...], Tensor]:
+    """For each set of inputs that are multiplied: ``(cells, cells, ..., output)``."""
+    tables: dict[tuple[int, ...], Tensor] = {}
+    alone: dict[tuple[int, ...], Tensor] = {}  # what the set adds at a random point
+    point, count = layer.random(0), len(layer.values)
+    large = 1 + layer(*point).abs().max()
+    for inputs in _subsets(range(count)):
+        some = [x if n in inputs else 0 * x for n, x in enumerate(point)]
+        output, fewer = layer(*some).flatten(), _subsets(inputs)[:-1]
+        alone[inputs] = output - sum(alone[each] for each in fewer)
+        if alone[inputs].abs().max() <= ZERO * large:
+            continue
+        table = layer.units(inputs)
+        for each in fewer:
+            if each in tables:
+                sizes = [
+                    table.shape[k] if n in each else 1 for k, n in enumerate(inputs)
+                ]
+                table = table - tables[each].reshape(*sizes, -1)
+        tables[inputs] = table.where(table.abs() > ZERO, 0)
+    other = layer.random(1)
+    for values in (layer.values, other, [-x for x in other]):
+        total = torch.zeros(layer.output.numel(), dtype=torch.float64)
+        for inputs, table in tables.items():
+            for n in inputs:
+                table = torch.tensordot(values[n].flatten(), table, 1)  # noqa: PLW2901
+            total = total + table
+        expect(
+            "point_at",
+            bool(total.isclose(layer(*values).flatten(), ZERO, ZERO).all()),
+            'a sum of products of its inputs, for how="sum"',
+            'a function that is none; use how="max", how="min" or how="marks"',
+        )
+    return tables
+
+
+def _subsets(items: Sequence[int]) -> list[tuple[int, ...]]:
+    """All of them, the smaller ones first."""
+    sizes = range(len(items) + 1)
+    return [each for size in sizes for each in itertools.combinations(items, size)]
+
+
+# ---- The picture to point at
+
+
+@dataclass
 class _Panel:
     """One tensor on the drawing: rows and columns of cells, further axes as blocks."""
 
@@ -78,13 +289,23 @@ class _Panel:
         beside = [*self.axes[-2:-1], *self.axes[-4:-3]]
         return max(map(_wide, beside), default=0) + 3, 40 + 18 * (len(self.axes) > 2)
 
+    @functools.cached_property
+    def numbers(self) -> list[str]:
+        """What is written in the cells, in their order."""
+        return [_number(value) for value in self.values.double().flatten().tolist()]
+
+    @property
+    def cell(self) -> int:
+        """The width of a cell: what the longest number needs."""
+        return max(CELL, 8 * max(map(len, self.numbers)) + 2)
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the drawing."""
         down, across, rows, columns = self.blocks
         left, top = self.margin
         return (
-            max(left + across * (columns * CELL + GAP) - GAP, 8 * len(self.title)),
+            max(left + across * (columns * self.cell + GAP) - GAP, 8 * len(self.title)),
             top + down * (rows * CELL + GAP) - GAP,
         )
 
@@ -96,7 +317,7 @@ class _Panel:
         flat, row = divmod(flat, rows)
         below, beside = divmod(flat, across)
         return (
-            left + (beside * columns + column) * CELL + beside * GAP,
+            left + (beside * columns + column) * self.cell + beside * GAP,
             top + (below * rows + row) * CELL + below * GAP,
         )
 
@@ -107,11 +328,27 @@ class _Panel:
         index = torch.unravel_index(torch.tensor(flat), self.values.shape)
         return f"{self.title}[{', '.join(str(int(n)) for n in index)}]"
 
+    def box(self, cells: Sequence[int]) -> str:
+        """These cells, as short as one can say it: as ``all 6 cells of x``."""
+        if len(cells) <= 3:
+            return ", ".join(map(self.place, cells))
+        if len(cells) == self.values.numel():
+            return f"all {len(cells)} cells of {self.title}"
+        at = torch.unravel_index(torch.tensor(cells), self.values.shape)
+        ends = [(int(n.min()), int(n.max()) + 1) for n in at]
+        if math.prod(stop - start for start, stop in ends) != len(cells):
+            return f"{len(cells)} cells of {self.title}"
+        slices = ", ".join(
+            _slice(*end, length)
+            for end, length in zip(ends, self.values.shape, strict=True)
+        )
+        return f"{self.title}[{slices}] ({len(cells)} cells)"
+
     def labels(self) -> Iterator[tuple[str, int, int]]:
         """The name of each axis, and the middle of where it stands."""
         _, across, rows, columns = self.blocks
         left, top = self.margin
-        high, wide = rows * CELL, columns * CELL
+        high, wide = rows * CELL, columns * self.cell
         spots = (
             (left // 2, top + high + GAP // 2),
             (left + (across * (wide + GAP) - GAP) // 2, top - 30),
@@ -128,38 +365,59 @@ class PointAt:
     """A picture to point at: `point_at` makes it."""
 
     def __init__(
-        self, panels: Sequence[_Panel], made_of: Sequence[Sequence[tuple[int, ...]]]
+        self, panels: Sequence[_Panel], made_of: Sequence[Sequence[Term]], how: str
     ) -> None:
         *self._inputs, self._output = panels
-        self._made_of = made_of
+        self._made_of, self._how = made_of, how
         self._html = self._draw()
-        if len(self._html.encode()) > LARGEST:
-            raise ValueError(
-                f"point_at: expected a picture of at most {LARGEST} bytes, got "
-                f"{len(self._html.encode())}; use smaller tensors"
-            )
+        _check_size(f"{len(self._html.encode())}", len(self._html.encode()))
 
     def sums(self) -> list[str]:
-        """For each cell of the output, in order, the sum that made it, written out."""
-        totals = self._output.values.flatten().tolist()
-        values = [panel.values.flatten().tolist() for panel in self._inputs]
+        """For each cell of the output, in order, what made it, written out."""
+        each = zip(self._made_of, self._output.numbers, strict=True)
         return [
-            f"{self._output.place(flat)} = {self._made(terms, values)} = "
-            f"{_number(total)}"
-            for flat, (terms, total) in enumerate(
-                zip(self._made_of, totals, strict=True)
-            )
+            f"{self._output.place(flat)} = {self._made(terms, number)}"
+            for flat, (terms, number) in enumerate(each)
         ]
 
-    def _made(
-        self, terms: Sequence[tuple[int, ...]], values: Sequence[Sequence[int]]
-    ) -> str:
-        if len(terms) == len(terms[0]) == 1:
-            return self._inputs[0].place(terms[0][0])
-        return " + ".join(
-            "·".join(_factor(v[n]) for v, n in zip(values, term, strict=True))
-            for term in terms
-        )
+    def _made(self, terms: Sequence[Term], number: str) -> str:
+        cells = _cells(terms)
+        if self._how == "marks":
+            return f"{number}, {self._marked(cells)}"
+        if self._how != "sum":
+            seen = ", ".join(self._inputs[which].numbers[n] for which, n in cells)
+            return f"{self._how}({seen}) = {number}"
+        if [factor for factor, _ in terms] == [1] and len(cells) == 1:
+            ((which, n),) = cells
+            return f"{self._inputs[which].place(n)} = {number}"
+        return f"{self._sum(terms)} = {number}" if cells else number
+
+    def _marked(self, cells: Sequence[tuple[int, int]]) -> str:
+        groups = [
+            panel.box([n for which, n in cells if which == k])
+            for k, panel in enumerate(self._inputs)
+        ]
+        said = ", ".join(group for group in groups if group)
+        return f"made of {said}" if said else "which no cell changes"
+
+    def _sum(self, terms: Sequence[Term]) -> str:
+        parts = round(1 / terms[0][0])
+        even = all(abs(x[0] * parts - 1) < 1e-6 and _cells([x]) for x in terms)
+        if even and parts > 1:
+            inner = " + ".join("·".join(self._factors(term)) for term in terms)
+            return f"({inner}) / {parts}" if len(terms) > 1 else f"{inner} / {parts}"
+        said = ""
+        for n, term in enumerate(terms):
+            minus = term[0] < 0
+            said += (" − " if minus else " + ") if n else "−" * minus
+            size, factors = abs(term[0]), self._factors(term)
+            shown = [] if size == 1 and factors else [_number(size, 4)]
+            said += "·".join([*shown, *factors])
+        return said
+
+    def _factors(self, term: Term) -> list[str]:
+        numbers = (self._inputs[which].numbers[n] for which, n in _cells([term]))
+        return [f"({n})" if n.startswith("−") else n for n in numbers]
 
     def __repr__(self) -> str:
         shapes = [
@@ -173,7 +431,7 @@ class PointAt:
     def _draw(self) -> str:
         panels, sums = [*self._inputs, self._output], self.sums()
         origins, bottom = _flow([panel.size for panel in panels])
-        wrapped = [textwrap.wrap(said, 48) for said in sums]
+        wrapped = [_wrapped(said) for said in sums]
         height = bottom + LINE * (max(map(len, wrapped)) + 1)
         width = max(WIDTH, *(panel.size[0] + 2 for panel in panels))
         parts = [
@@ -182,22 +440,24 @@ class PointAt:
             for part in _labels(panel, at)
         ]
         for panel, (x0, y0) in zip(self._inputs, origins, strict=False):
-            for flat, value in enumerate(panel.values.flatten().tolist()):
+            for flat, number in enumerate(panel.numbers):
                 x, y = panel.corner(flat)
-                parts.append(_cell(x0 + x, y0 + y, value))
+                parts.append(_cell(x0 + x, y0 + y, panel.cell, number))
         hint = f"Point at a cell of {self._output.title}."
         parts.append(_line("sum hint", hint, bottom + LINE))
         x0, y0 = origins[-1]
-        values = self._output.values.flatten().tolist()
-        for flat, (value, lines) in enumerate(zip(values, wrapped, strict=True)):
-            x, y = self._output.corner(flat)
+        output = self._output
+        for flat, (number, lines) in enumerate(
+            zip(output.numbers, wrapped, strict=True)
+        ):
+            x, y = output.corner(flat)
             told = "".join(
                 _line("sum", line, bottom + LINE * n) for n, line in enumerate(lines, 1)
             )
             label = escape(sums[flat])
             parts.append(
                 f'<g class="o" tabindex="0" role="img" aria-label="{label}">'
-                f"{_cell(x0 + x, y0 + y, value)}"
+                f"{_cell(x0 + x, y0 + y, output.cell, number)}"
                 f'<g class="h"><path d="{self._boxes(flat, origins)}"/>{told}</g></g>'
             )
         caption, columns = self._caption(), self._output.blocks[-1]
@@ -210,10 +470,10 @@ class PointAt:
 
     def _boxes(self, flat: int, origins: Sequence[tuple[int, int]]) -> str:
         boxes = ""
-        cells = {(k, n) for term in self._made_of[flat] for k, n in enumerate(term)}
-        for which, n in sorted(cells):
-            (x0, y0), (x, y) = origins[which], self._inputs[which].corner(n)
-            boxes += f"M{x0 + x} {y0 + y}h{CELL}v{CELL}h-{CELL}z"
+        for which, n in sorted(set(_cells(self._made_of[flat]))):
+            panel, (x0, y0) = self._inputs[which], origins[which]
+            x, y = panel.corner(n)
+            boxes += f"M{x0 + x} {y0 + y}h{panel.cell}v{CELL}h-{panel.cell}z"
         return boxes
 
     def _caption(self) -> str:
@@ -226,81 +486,159 @@ class PointAt:
 
 
 def point_at(
-    line: Recipe | Rearrange, *tensors: Tensor, names: Sequence[str] = (), **sizes: int
+    function: Callable[..., Any],
+    *tensors: Tensor,
+    axes: str = "",
+    names: Sequence[str] = (),
+    how: str = "sum",
+    **options: Any,
 ) -> PointAt:
-    """A picture of a line over small whole numbers, in which each output says its sum.
+    """A picture of a layer over small whole numbers: each output says what made it.
 
     Pointing at a cell of the output, tapping or focusing it marks the cells that made
-    it and writes out the sum. What made a cell is not drawn by hand: the numbers of
-    the cells are pushed through the same moves as the values.
+    it, and says how. Nothing of that is drawn by hand: the layer itself is asked, by
+    `terms` or by `influences`. Tensors are given to it as float64 (what stays as it is,
+    see `terms`), and a module with its parameters as float64.
 
     Args:
-        line: a `Recipe` or a `Rearrange`.
+        function: a line, or anything that makes one tensor of tensors.
         *tensors: its inputs, of whole numbers, with at most four axes each.
+        axes: the names of their axes, and of the output's, as on a line. A line that is
+            drawn has its own.
         names: what to call the inputs and the output; "input", "weight", "output" by
             default.
-        **sizes: of axes that a `Rearrange` splits.
+        how: ``sum``, where the output is a sum of products, as in a convolution;
+            ``max`` or ``min``, where it is one of the marked cells; ``marks`` for
+            all else: the cells that have an influence.
+        **options: of the function; of a `Rearrange`, sizes of axes that it splits.
 
     Raises:
-        TypeError: a tensor does not hold whole numbers.
-        ValueError: too many axes, too many cells, or the names do not fit.
+        TypeError: a tensor does not hold whole numbers; the output is no tensor.
+        ValueError: too many axes, too many cells; the names or axes do not fit the
+            tensors; the function is not made in the way that `how` says.
 
-    >>> point_at(Recipe("i, i ->"), torch.tensor([1, 2]), torch.tensor([3, -4])).sums()
+    >>> from layerlib.recipe import Recipe
+    >>> x, w = torch.tensor([1, 2, 3]), torch.tensor([3, -4])
+    >>> point_at(Recipe("i, i ->"), x[:2], w).sums()
     ['output = 1·3 + 2·(−4) = −5']
+    >>> from layerlib import AvgPool1d, MaxPool1d
+    >>> point_at(AvgPool1d(2), x[None], axes="c w -> c x").sums()
+    ['output[0, 0] = (1 + 2) / 2 = 1.5']
+    >>> point_at(MaxPool1d(3), x[None], axes="c w -> c x", how="max").sums()
+    ['output[0, 0] = max(1, 2, 3) = 3']
+    >>> point_at(torch.cumsum, w, axes="t -> t", how="marks", dim=0).sums()
+    ['output[0] = 3, made of input[0]', 'output[1] = −1, made of input[0], input[1]']
     """
     for tensor in tensors:
-        if tensor.dtype not in WHOLE:
-            raise TypeError(f"point_at: expected whole numbers, got {tensor.dtype}")
-        if tensor.ndim > 4 or not tensor.numel():
-            raise ValueError(
-                "point_at: expected 0 to 4 axes and at least one cell, got shape "
-                f"{tuple(tensor.shape)}"
-            )
+        _check_whole(tensor)
     given = ["input", "weight", "third input"][: len(tensors)]
     titles = list(names) or [*given, "output"]
-    if len(titles) != len(tensors) + 1:
-        raise ValueError(
-            f"point_at: expected {len(tensors) + 1} names, inputs and output, got "
-            f"{len(titles)}"
-        )
-    if isinstance(line, Recipe):
-        output, made_of = line(*tensors), _made_of(line, tensors)
-    else:
-        output = line(*tensors, **sizes)  # type: ignore[arg-type]
-        numbers = torch.arange(tensors[0].numel()).reshape(tensors[0].shape)
-        made_of = [[(n,)] for n in line(numbers, **sizes).flatten().tolist()]
+    expected = f"{len(tensors) + 1} names, inputs and output"
+    expect("point_at", len(titles) == len(tensors) + 1, expected, len(titles))
+    expect("point_at", how in HOW, f"how to be {HOW}", how)
+    if isinstance(function, Reduce) and function.operation in ("max", "min"):
+        how = function.operation
+    own = function.line if isinstance(function, Line) else ""
+    line = _line_of(axes, len(tensors)) if axes or not own else Line(own)
+    output = _Asked(function, tensors, options).output
+    fits = output.ndim <= 4 and output.numel() > 0
+    expected = "an output of at most 4 axes and at least one cell"
+    expect("point_at", fits, expected, output)
+    cells = sum(tensor.numel() for tensor in (*tensors, output))
+    _check_size(f"{cells} cells", SMALLEST * cells)
     panels = [
-        _Panel(title, _axes(side, values.ndim), values, line.summed)
+        _Panel(title, _axes(title, side, values), values, line.summed)
         for title, side, values in zip(
             titles, re.split(r",|->", line.line), (*tensors, output), strict=True
         )
     ]
-    if output.ndim > 4:
-        raise ValueError(
-            f"point_at: expected an output of at most 4 axes, got {tuple(output.shape)}"
-        )
-    return PointAt(panels, made_of)
+    _check_letters(panels)
+    if how == "sum":
+        made_of = terms(function, *tensors, **options)
+    else:
+        made_of = influences(function, *tensors, how=how, **options)
+    if how in CHOICES:
+        _check_choice(how, panels, made_of)
+    return PointAt(panels, made_of, how)
 
 
-def _made_of(recipe: Recipe, tensors: Sequence[Tensor]) -> list[list[tuple[int, ...]]]:
-    """For each cell of the output, the flat indices of the factors of each term."""
-    *ordered, summed = recipe.patterns
-    numbers = [torch.arange(x.numel()).reshape(x.shape) for x in tensors]
-    moved = [rearrange(n, p) for n, p in zip(numbers, ordered, strict=True)]
-    common = functools.reduce(torch.add, moved)  # only its shape is used
-    keep = f"{summed} ({' '.join(recipe.summed)})"  # not summed: listed, at the end
-    listed = [rearrange(n.expand_as(common), keep) for n in moved]
-    terms = torch.stack([n.reshape(-1, n.shape[-1]) for n in listed], dim=-1)
-    return [[tuple(term) for term in cell] for cell in terms.tolist()]
+def _check_size(told: str, size: int) -> None:
+    expected = f"a picture of at most {LARGEST} bytes"
+    expect("point_at", size <= LARGEST, expected, f"{told}; use smaller tensors")
 
 
-def _axes(side: str, ndim: int) -> tuple[str, ...]:
+def _check_whole(tensor: Tensor) -> None:
+    fits = tensor.ndim <= 4 and tensor.numel() > 0
+    expect("point_at", fits, "0 to 4 axes and at least one cell", tensor)
+    real = not tensor.is_complex()
+    expect("point_at", real, "whole numbers", tensor.dtype, TypeError)
+    parts = [x for x in tensor.flatten().tolist() if math.isfinite(x) and x % 1]
+    told = f"{parts[:1]} in {tensor.dtype}"
+    expect("point_at", not parts, "whole numbers", told, TypeError)
+
+
+def _line_of(axes: str, count: int) -> Line:
+    expected = "the axes of a function that is no line, as in 'h w -> y x'"
+    expect("point_at", bool(axes), expected, "none")
+    line = Line(axes)
+    sides = re.split(r",|->", line.line)
+    expected = f"axes of {count} inputs and an output"
+    expect("point_at", len(sides) == count + 1, expected, f"'{line}'")
+    letters = [x for side in sides for name in split_axes(side) for x in name.split()]
+    strange = [x for x in letters if x not in {*LETTERS, "1"}]
+    expected = "letters of the alphabet"
+    expect("point_at", not strange, expected, f"'{' '.join(strange)}' in '{line}'")
+    return line
+
+
+def _axes(title: str, side: str, values: Tensor) -> tuple[str, ...]:
     """The names of the axes of one side of a line; ``...`` is as many as are left."""
     names = split_axes(side)
     if "..." in names:
-        at, rest = names.index("..."), ndim - len(names) + 1
+        at, rest = names.index("..."), values.ndim - len(names) + 1
         names[at : at + 1] = ["..."] * rest
+    expected = f"the axes '{side.strip()}' of {title}"
+    expect("point_at", len(names) == values.ndim, expected, values)
     return tuple(names)
+
+
+def _check_letters(panels: Sequence[_Panel]) -> None:
+    known: dict[str, tuple[int, str]] = {"1": (1, "its name")}
+    for panel in panels:
+        for name, size in zip(panel.axes, panel.values.shape, strict=True):
+            first, where = known.setdefault(name, (size, panel.title))
+            told = f"{first} in {where} and {size} in {panel.title}"
+            fits = size == first or name == "..."
+            expect("point_at", fits, f"one size of axis '{name}'", told)
+
+
+def _check_choice(
+    how: str, panels: Sequence[_Panel], made_of: Sequence[Sequence[Term]]
+) -> None:
+    *inputs, output = (panel.values.flatten().tolist() for panel in panels)
+    for terms, total in zip(made_of, output, strict=True):
+        seen = [inputs[which][n] for which, n in _cells(terms)]
+        right = bool(seen) and math.isclose(CHOICES[how][1](seen), total)
+        expected = f'the {how} of {seen}, the cells that decide, for how="{how}"'
+        expect("point_at", right, expected, f'{total}; use how="sum" or how="marks"')
+
+
+def _cells(terms: Sequence[Term]) -> list[tuple[int, int]]:
+    """The tensor and the flat index of each cell in these products."""
+    return [(k, n) for _, at in terms for k, n in enumerate(at) if n is not None]
+
+
+def _wrapped(said: str) -> list[str]:
+    """The lines of a sentence; a place and what is in parentheses stay on one."""
+    whole = re.sub(r"(?<=,) (?=[\d:, ]*\])|(?<=\d) (?=cells\))| (?=/)", "\xa0", said)
+    lines = textwrap.wrap(whole.replace("/ ", "/\xa0"), 48)
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def _slice(start: int, stop: int, length: int) -> str:
+    if stop - start == length:
+        return ":"
+    return str(start) if stop - start == 1 else f"{start}:{stop}"
 
 
 def _flow(sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
@@ -335,19 +673,22 @@ def _wide(name: str) -> int:
     return 7 * len(name) + 9
 
 
-def _cell(x: int, y: int, value: int) -> str:
+def _cell(x: int, y: int, wide: int, number: str) -> str:
     return (
-        f'<rect class="c" x="{x}" y="{y}" width="{CELL}" height="{CELL}"/>'
-        f'<text x="{x + CELL // 2}" y="{y + CELL // 2}">{_number(value)}</text>'
+        f'<rect class="c" x="{x}" y="{y}" width="{wide}" height="{CELL}"/>'
+        f'<text x="{x + wide // 2}" y="{y + CELL // 2}">{number}</text>'
     )
 
 
-def _number(value: int) -> str:
-    return str(value).replace("-", "−")
+def _number(value: float, digits: int = 2) -> str:
+    """Rounded, and without zeros at its end."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "−∞" if value < 0 else "∞"
+    said = f"{round(value, 9):.{digits}f}".rstrip("0").rstrip(".")
+    return "0" if said in ("-0", "") else said.replace("-", "−")
 
 
-def _factor(value: int) -> str:
-    return f"({_number(value)})" if value < 0 else _number(value)
+# ---- Still pictures and their frame
 
 
 def _figure(kind: str, style: str, svg: str, caption: str) -> str:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
+from layerlib.expect import expect
 from layerlib.recipe import Recipe
 
 LINEAR = Recipe("... i, o i -> ... o")
@@ -30,11 +31,8 @@ def linear(
 
     Source: `torch.nn.functional.linear`.
     """
-    if weight.ndim not in (1, 2):
-        raise ValueError(
-            "linear: expected a weight of shape (out_features, in_features) or "
-            f"(in_features,), got {tuple(weight.shape)}"
-        )
+    told = "a weight of shape (out_features, in_features) or (in_features,)"
+    expect("linear", weight.ndim in (1, 2), told, weight)
     _check_features("linear", "input", input, weight.shape[-1])
     _check_bias("linear", bias, weight.shape[:-1])
     output = (LINEAR if weight.ndim == 2 else DOT)(input, weight)
@@ -58,37 +56,27 @@ def bilinear(
 
     Source: `torch.nn.functional.bilinear`.
     """
-    if weight.ndim != 3:
-        raise ValueError(
-            "bilinear: expected a weight of shape (out_features, in1_features, "
-            f"in2_features), got {tuple(weight.shape)}"
-        )
+    told = "a weight of shape (out_features, in1_features, in2_features)"
+    expect("bilinear", weight.ndim == 3, told, weight)
     _check_features("bilinear", "input1", input1, weight.shape[1])
     _check_features("bilinear", "input2", input2, weight.shape[2])
-    if input1.shape[:-1] != input2.shape[:-1]:
-        raise ValueError(
-            "bilinear: expected two inputs that differ in their last axis only, got "
-            f"{tuple(input1.shape)} and {tuple(input2.shape)}"
-        )
+    told = "two inputs that differ in their last axis only"
+    got = f"{tuple(input1.shape)} and {tuple(input2.shape)}"
+    expect("bilinear", input1.shape[:-1] == input2.shape[:-1], told, got)
     _check_bias("bilinear", bias, weight.shape[:1])
     output = BILINEAR(input1, weight, input2)
     return output if bias is None else output + bias
 
 
 def _check_features(layer: str, name: str, input: Tensor, features: int) -> None:
-    if input.ndim == 0 or input.shape[-1] != features:
-        raise ValueError(
-            f"{layer}: expected {features} features in the last axis of {name}, "
-            f"got shape {tuple(input.shape)}"
-        )
+    told = f"{features} features in the last axis of {name}"
+    expect(layer, input.shape[-1:] == (features,), told, input)
 
 
 def _check_bias(layer: str, bias: Tensor | None, shape: torch.Size) -> None:
     # The addition would broadcast a bias of another shape.
-    if bias is not None and bias.shape != shape:
-        raise ValueError(
-            f"{layer}: expected a bias of shape {tuple(shape)}, got {tuple(bias.shape)}"
-        )
+    fits = bias is None or bias.shape == shape
+    expect(layer, fits, f"a bias of shape {tuple(shape)}", bias)
 
 
 class Linear(nn.Linear):
@@ -138,10 +126,8 @@ class Bilinear(nn.Bilinear):
         Raises:
             ValueError: `in1_features` is not positive, and there is no bound.
         """
-        if self.in1_features <= 0:
-            raise ValueError(
-                f"Bilinear: expected a positive in1_features, got {self.in1_features}"
-            )
+        count = self.in1_features
+        expect("Bilinear", count > 0, "a positive in1_features", count)
         bound = 1 / math.sqrt(self.in1_features)
         nn.init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:

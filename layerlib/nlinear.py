@@ -7,6 +7,7 @@ from jaxtyping import Num
 from torch import Tensor, nn
 from torch.nn.parameter import Parameter
 
+from layerlib.expect import expect
 from layerlib.recipe import Recipe
 
 NLINEAR = Recipe("b n i, n i o -> b n o")
@@ -44,24 +45,14 @@ def nlinear(
 
 
 def _check(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    if weight.ndim < 3:
-        raise ValueError(
-            "nlinear: expected a weight of shape (*n, in_features, out_features), got "
-            f"{tuple(weight.shape)}"
-        )
+    told = "a weight of shape (*n, in_features, out_features)"
+    expect("nlinear", weight.ndim >= 3, told, weight)
     # Broadcasting would share one weight between positions.
-    expected = tuple(weight.shape[:-1])
-    if tuple(input.shape[-len(expected) :]) != expected:
-        raise ValueError(
-            "nlinear: expected the last axes of the input to be (*n, in_features) = "
-            f"{expected}, got shape {tuple(input.shape)}"
-        )
-    expected = (*weight.shape[:-2], weight.shape[-1])
-    if bias is not None and tuple(bias.shape) != expected:
-        raise ValueError(
-            f"nlinear: expected a bias of shape (*n, out_features) = {expected}, got "
-            f"{tuple(bias.shape)}"
-        )
+    *n, i, o = weight.shape
+    told = f"the last axes of the input to be (*n, in_features) = {(*n, i)}"
+    expect("nlinear", input.shape[-len(n) - 1 :] == (*n, i), told, input)
+    told = f"a bias of shape (*n, out_features) = {(*n, o)}"
+    expect("nlinear", bias is None or bias.shape == (*n, o), told, bias)
 
 
 class NLinear(nn.Module):
@@ -105,15 +96,9 @@ class NLinear(nn.Module):
     ) -> None:
         super().__init__()
         positions = (n,) if isinstance(n, int) else tuple(n)
-        if not positions or min(positions) < 1:
-            raise ValueError(
-                "NLinear: n must be a positive integer or a non-empty tuple of "
-                f"positive integers, got {n!r}"
-            )
-        if in_features < 1:
-            raise ValueError(
-                f"NLinear: expected a positive in_features, got {in_features}"
-            )
+        told = "n to be a positive integer or a non-empty tuple of positive integers"
+        expect("NLinear", min(positions, default=0) > 0, told, n)
+        expect("NLinear", in_features > 0, "a positive in_features", in_features)
         self.in_features = in_features
         self.out_features = out_features
         empty = torch.empty(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from layerlib.expect import expect
 from layerlib.recipe import Rearrange
 
 IDENTITY = Rearrange("... -> ...")
@@ -34,11 +35,8 @@ def flatten(
     """
     start = _axis("flatten", "start_dim", start_dim, input)
     end = _axis("flatten", "end_dim", end_dim, input) + 1
-    if start >= end:
-        raise ValueError(
-            f"flatten: expected start_dim at or before end_dim, got {start_dim} and "
-            f"{end_dim} for an input of shape {tuple(input.shape)}"
-        )
+    got = f"{start_dim} and {end_dim} for an input of shape {tuple(input.shape)}"
+    expect("flatten", start < end, "start_dim at or before end_dim", got)
     shape = input.shape
     return input.reshape(*shape[:start], math.prod(shape[start:end]), *shape[end:])
 
@@ -62,11 +60,9 @@ def unflatten(
     dim, length = _axis("unflatten", "dim", dim, input), input.shape[dim]
     known = math.prod([size for size in sizes if size != -1])
     split = [length // known if size == -1 and known else size for size in sizes]
-    if not sizes or min(split) < 0 or math.prod(split) != length:
-        raise ValueError(
-            f"unflatten: expected sizes that multiply up to {length}, the length of "
-            f"axis {dim}, with at most one -1, got {tuple(sizes)}"
-        )
+    fits = min(split, default=-1) >= 0 and math.prod(split) == length
+    told = f"sizes that multiply up to {length}, the length of axis {dim}, with at most"
+    expect("unflatten", fits, f"{told} one -1", tuple(sizes))
     return input.reshape(*input.shape[:dim], *split, *input.shape[dim + 1 :])
 
 
@@ -131,30 +127,20 @@ def channel_shuffle(
 
 def _axis(layer: str, argument: str, dim: int, input: Tensor) -> int:
     axes = max(input.ndim, 1)
-    if not -axes <= dim < axes:
-        raise IndexError(
-            f"{layer}: expected {argument} from {-axes} to {axes - 1}, got {dim} for "
-            f"an input of shape {tuple(input.shape)}"
-        )
+    told = f"{argument} from {-axes} to {axes - 1}"
+    got = f"{dim} for an input of shape {tuple(input.shape)}"
+    expect(layer, -axes <= dim < axes, told, got, IndexError)
     return dim % axes
 
 
 def _check(layer: str, input: Tensor, argument: str, value: int, axes: int) -> None:
-    if value < 1:
-        raise ValueError(f"{layer}: expected a positive {argument}, got {value}")
-    if input.ndim < axes:
-        raise ValueError(
-            f"{layer}: expected at least {axes} axes, got an input of shape "
-            f"{tuple(input.shape)}"
-        )
+    expect(layer, value > 0, f"a positive {argument}", value)
+    expect(layer, input.ndim >= axes, f"an input of at least {axes} axes", input)
 
 
 def _divides(layer: str, input: Tensor, axis: int, by: int) -> None:
-    if input.shape[axis] % by:
-        raise ValueError(
-            f"{layer}: expected axis {axis} to divide by {by}, got "
-            f"{input.shape[axis]} in an input of shape {tuple(input.shape)}"
-        )
+    got = f"{input.shape[axis]} in an input of shape {tuple(input.shape)}"
+    expect(layer, input.shape[axis] % by == 0, f"axis {axis} to divide by {by}", got)
 
 
 class Flatten(nn.Flatten):

@@ -8,9 +8,12 @@ does not; which one that was stands in `noticed.json`. An entry that is missing 
 of date costs time, and nothing else.
 """
 
+import inspect
 import json
+import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +48,46 @@ def main(folder: Path) -> None:
     guesses = sorted(set(known.values()))
     unbroken = guesses if set(plan["mistakes"]) == set(known) else chosen
     assert not failure(unbroken), "the tests fail without any mistake"
+    stale = importers(f"layerlib.{plan['file']}")
     assert Path(sys.modules["layerlib"].__file__).parent == package
     file = package / f"{plan['file']}.py"
     source, noticed = file.read_text(encoding="utf-8"), {}
     for mistake, (right, wrong) in plan["mistakes"].items():
         assert source.count(right) == 1, f"no place, or several, for: {mistake}"
         file.write_text(source.replace(right, wrong), encoding="utf-8")
-        guess = failure([known[mistake]]) if mistake in known else ""
-        noticed[mistake] = guess or failure(chosen)
+        guess = failure([known[mistake]], stale) if mistake in known else ""
+        noticed[mistake] = guess or failure(chosen, stale)
     (folder / "noticed.json").write_text(json.dumps(noticed), encoding="utf-8")
 
 
-def failure(chosen: list[str]) -> str:
-    """The first of the chosen tests that fails on the copy as it is now, if any."""
+def importers(module: str) -> set[str]:
+    """A module, and those of layerlib that import it, at once or through another."""
+    loaded = [name for name in sys.modules if name.split(".")[0] == "layerlib"]
+    sources = {name: inspect.getsource(sys.modules[name]) for name in loaded}
+    found, before = {module}, set[str]()
+    while found != before:
+        before = set(found)
+        those = "|".join(map(re.escape, found))
+        pattern = re.compile(rf"^\s*(from|import) ({those})( |$)", re.MULTILINE)
+        found |= {name for name, text in sources.items() if pattern.search(text)}
+    return found
+
+
+def failure(chosen: list[str], stale: Iterable[str] = ()) -> str:
+    """The first of the chosen tests that fails on the copy as it is now, if any.
+
+    The tests are imported anew, and of layerlib what is `stale`.
+    """
     helpers = {file.stem for file in TESTS.glob("*.py")}
-    ours = {"layerlib", "conftest", "examples", "tests", *helpers}
-    for name in [name for name in sys.modules if name.split(".")[0] in ours]:
+    tests = {"conftest", "examples", "tests", *helpers}
+    for name in [name for name in sys.modules if name.split(".")[0] in tests]:
         del sys.modules[name]
+    for name in stale:
+        sys.modules.pop(name, None)
     hooks, first = list(sys.meta_path), FirstFailure()
-    root = ["--rootdir", str(TESTS.parent), "-p", "no:cacheprovider"]
+    # Without the plugin that collects garbage, which takes as long as a test.
+    without = ["-p", "no:cacheprovider", "-p", "no:unraisableexception"]
+    root = ["--rootdir", str(TESTS.parent), *without]
     code = pytest.main(["-x", "-q", *root, *chosen], plugins=[first])
     sys.meta_path[:] = hooks  # without the hook that checks the shapes
     assert code in {

@@ -15,6 +15,8 @@ from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 import layerlib
 from examples import collected
+from examples.linear import collapsed
+from examples.shapes import sheet
 from layerlib import Recipe
 from layerlib.exercises import EXERCISES, Task, check
 from layerlib.exercises.exercise import SMALL
@@ -29,56 +31,12 @@ MISTAKES = [
 ]
 
 
-def collapsed(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Tensor]:
-    """The one layer, read off what two of them do to the unit vectors and to zero."""
-    bias = F.linear(F.linear(torch.zeros(w1.shape[1]), w1, b1), w2, b2)
-    unit = F.linear(F.linear(torch.eye(w1.shape[1]), w1, b1), w2, b2)
-    return [(unit - bias).T, bias]
-
-
-def weight_gradient(gradient: Tensor, x: Tensor) -> Tensor:
-    weight = torch.zeros(gradient.shape[1], x.shape[1], requires_grad=True)
-    return torch.autograd.grad(F.linear(x, weight), weight, gradient)[0]
-
-
 def key_gradient(gradient: Tensor, query: Tensor) -> Tensor:
     key = torch.zeros(len(query), gradient.shape[2], query.shape[2], requires_grad=True)
     return torch.autograd.grad(query @ key.mT, key, gradient)[0]
 
 
-def stacked(states: list[dict[str, Tensor]]) -> list[Tensor]:
-    """The parameters of an NLinear that does what the Linears do."""
-    weights, biases = zip(*(state.values() for state in states), strict=True)
-    return [torch.stack([w.T for w in weights]), torch.stack(biases)]
-
-
-def nlinears(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A loop of torch's linear over all places."""
-    places = [
-        F.linear(*xwb)
-        for xwb in zip(
-            x.flatten(1, -2).unbind(1),
-            weight.flatten(0, -3).mT,
-            bias.flatten(0, -2),
-            strict=True,
-        )
-    ]
-    return torch.stack(places, 1).reshape(*x.shape[:-1], weight.shape[-1])
-
-
-def sheet(images: Tensor, columns: int) -> Tensor:
-    rows = [torch.cat([*row], -1) for row in images.split(columns)]
-    return torch.cat(rows, -2)
-
-
 TORCH: dict[str, Callable[..., Any]] = {
-    "shapes-flatten": lambda x: torch.flatten(x, 1),
-    "shapes-patches": lambda x, kh, kw: F.unfold(x, (kh, kw), stride=(kh, kw)).mT,
-    "shapes-unshuffle": lambda x, kh, kw: F.unfold(
-        x, (kh, kw), stride=(kh, kw)
-    ).reshape(len(x), -1, x.shape[2] // kh, x.shape[3] // kw),
-    "shapes-channels": F.channel_shuffle,
-    "shapes-sheet": sheet,
     "recipe-outer": lambda x, y: torch.stack(
         [torch.outer(*pair) for pair in zip(x, y, strict=True)]
     ),
@@ -86,16 +44,6 @@ TORCH: dict[str, Callable[..., Any]] = {
     "recipe-literal": lambda q, k: torch.baddbmm(torch.zeros(()), q, k.mT),
     "recipe-gradient": key_gradient,
     "recipe-bmm": lambda q, k: q.transpose(1, 2) @ k.transpose(1, 2).mT,
-    "linear-moves": F.linear,
-    "linear-ones": F.linear,
-    "linear-collapse": collapsed,
-    "linear-gradient": weight_gradient,
-    "linear-bilinear": F.bilinear,
-    "nlinear-moves": nlinears,
-    "nlinear-grid": nlinears,
-    "nlinear-states": stacked,
-    "nlinear-kernel": lambda w: w.mT.flatten(0, 1)[:, :, None],
-    "nlinear-blocks": lambda w: torch.block_diag(*w.mT),
     **collected("ANSWERS"),
 }
 """What each task asks for, by other means than the moves."""

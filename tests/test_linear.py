@@ -167,20 +167,20 @@ def test_autocast_as_in_torch() -> None:
         ),
         (
             lambda: linear(randn(3), randn(5, 3, 1)),
-            r"expected a weight of shape \(out_features, in_features\).*got \(5, 3, 1\)",
+            r"expected a weight of shape \(out_features, in_features\).*got shape \(5, 3, 1\)",
         ),
-        (lambda: linear(randn(3), randn()), r"expected a weight .* got \(\)"),
+        (lambda: linear(randn(3), randn()), r"expected a weight .* got shape \(\)"),
         (
             lambda: linear(randn(2, 3), randn(5, 3), randn(1)),
-            r"linear: expected a bias of shape \(5,\), got \(1,\)",
+            r"linear: expected a bias of shape \(5,\), got shape \(1,\)",
         ),
         (
             lambda: linear(randn(2, 3), randn(5, 3), randn(2, 5)),
-            r"expected a bias of shape \(5,\), got \(2, 5\)",
+            r"expected a bias of shape \(5,\), got shape \(2, 5\)",
         ),
         (
             lambda: linear(randn(2, 3), randn(3), randn(1)),
-            r"expected a bias of shape \(\), got \(1,\)",
+            r"expected a bias of shape \(\), got shape \(1,\)",
         ),
         (lambda: layerlib.Linear(3, 5)(randn(2, 4)), "expected 3 features"),
         (
@@ -201,11 +201,11 @@ def test_autocast_as_in_torch() -> None:
         ),
         (
             lambda: bilinear(randn(2, 3), randn(2, 3), randn(3, 3)),
-            r"expected a weight of shape \(out_features, in1_features, in2_features\), got \(3, 3\)",
+            r"expected a weight of shape \(out_features, in1_features, in2_features\), got shape \(3, 3\)",
         ),
         (
             lambda: bilinear(randn(2, 3), randn(2, 3), randn(5, 3, 3), randn(1)),
-            r"bilinear: expected a bias of shape \(5,\), got \(1,\)",
+            r"bilinear: expected a bias of shape \(5,\), got shape \(1,\)",
         ),
         (lambda: layerlib.Bilinear(0, 3, 5), "expected a positive in1_features, got 0"),
     ],

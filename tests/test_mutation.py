@@ -49,11 +49,19 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "inputs given, not copied": ("copy.deepcopy(x.detach())", "x.detach()"),
     },
     "figures": {
-        "the first term only": ("for term in self._made_of[flat]", "for term in self._made_of[flat][:1]"),
+        "the first term only": ("_cells(self._made_of[flat])", "_cells(self._made_of[flat][:1])"),
         "rows and columns exchanged": (
-            "left + (beside * columns + column) * CELL",
-            "left + (beside * columns + row) * CELL",
+            "left + (beside * columns + column) * self.cell",
+            "left + (beside * columns + row) * self.cell",
         ),
+        "what one input gives alone counted again": (
+            "table = table - tables[each]",
+            "table = table - 0 * tables[each]",
+        ),
+        "other random numbers in each call": ("            torch.set_rng_state(self._dice)\n", ""),
+        "a mask is moved": ("if x.isfinite().all()]", "]"),
+        "shares of another number of parts": ("abs(x[0] * parts - 1) < 1e-6", "True"),
+        "the cells that decide unchecked": ("right = bool(seen) and math", "right = True or math"),
         "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
     },
     "__init__ contract": {

@@ -176,7 +176,7 @@ def test_every_type_and_layout(dtype: torch.dtype) -> None:
         (
             lambda: pixel_shuffle(numbers(4, 2), 2),
             ValueError,
-            r"pixel_shuffle: expected at least 3 axes, got an input of shape \(4, 2\)",
+            r"pixel_shuffle: expected an input of at least 3 axes, got shape \(4, 2\)",
         ),
         (
             lambda: pixel_shuffle(numbers(6, 2, 2), 2),
@@ -201,12 +201,12 @@ def test_every_type_and_layout(dtype: torch.dtype) -> None:
         (
             lambda: pixel_unshuffle(numbers(2, 2), 2),
             ValueError,
-            "pixel_unshuffle: expected at least 3 axes",
+            "pixel_unshuffle: expected an input of at least 3 axes",
         ),
         (
             lambda: channel_shuffle(numbers(2, 4), 2),
             ValueError,
-            "channel_shuffle: expected at least 3 axes",
+            "channel_shuffle: expected an input of at least 3 axes",
         ),
         (
             lambda: channel_shuffle(numbers(2, 4, 1), 3),

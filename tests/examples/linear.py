@@ -1,6 +1,11 @@
-"""Examples of the linear layers, and the known mistakes."""
+"""Examples of the linear layers, and the known mistakes; what the answers are compared with."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from examples import Example
 
@@ -48,8 +53,8 @@ MISTAKES = {
             "DOT)(input, weight)\n    return output",
         ),
         "a bias of another shape is broadcast": (
-            "if bias is not None and bias.shape != shape:",
-            "if False:",
+            "fits = bias is None or bias.shape == shape",
+            "fits = True",
         ),
         "the weight detached": ("else DOT)(input, weight)", "else DOT)(input, weight.detach())"),
         "the bound without the root": (
@@ -97,3 +102,24 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+
+def collapsed(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Tensor]:
+    """The one layer, read off what two of them do to the unit vectors and to zero."""
+    bias = F.linear(F.linear(torch.zeros(w1.shape[1]), w1, b1), w2, b2)
+    unit = F.linear(F.linear(torch.eye(w1.shape[1]), w1, b1), w2, b2)
+    return [(unit - bias).T, bias]
+
+
+def weight_gradient(gradient: Tensor, x: Tensor) -> Tensor:
+    weight = torch.zeros(gradient.shape[1], x.shape[1], requires_grad=True)
+    return torch.autograd.grad(F.linear(x, weight), weight, gradient)[0]
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "linear-moves": F.linear,
+    "linear-ones": F.linear,
+    "linear-collapse": collapsed,
+    "linear-gradient": weight_gradient,
+    "linear-bilinear": F.bilinear,
+}

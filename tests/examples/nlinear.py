@@ -1,6 +1,11 @@
-"""Examples of NLinear, and the known mistakes."""
+"""Examples of NLinear, and the known mistakes; what the answers are compared with."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from examples import Example
 
@@ -39,8 +44,8 @@ MISTAKES = {
         ),
         "the bound of the outputs": ("self.in_features**-0.5", "self.out_features**-0.5"),
         "one position stretched over all": (
-            "if tuple(input.shape[-len(expected) :]) != expected:",
-            "if input.shape[-1] != expected[-1]:",
+            "input.shape[-len(n) - 1 :] == (*n, i)",
+            "input.shape[-1] == i",
         ),
     },
     "nlinear contract": {
@@ -51,3 +56,32 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+
+def nlinears(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A loop of torch's linear over all places."""
+    places = [
+        F.linear(*xwb)
+        for xwb in zip(
+            x.flatten(1, -2).unbind(1),
+            weight.flatten(0, -3).mT,
+            bias.flatten(0, -2),
+            strict=True,
+        )
+    ]
+    return torch.stack(places, 1).reshape(*x.shape[:-1], weight.shape[-1])
+
+
+def stacked(states: list[dict[str, Tensor]]) -> list[Tensor]:
+    """The parameters of an NLinear that does what the Linears do."""
+    weights, biases = zip(*(state.values() for state in states), strict=True)
+    return [torch.stack([w.T for w in weights]), torch.stack(biases)]
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "nlinear-moves": nlinears,
+    "nlinear-grid": nlinears,
+    "nlinear-states": stacked,
+    "nlinear-kernel": lambda w: w.mT.flatten(0, 1)[:, :, None],
+    "nlinear-blocks": lambda w: torch.block_diag(*w.mT),
+}

@@ -1,4 +1,11 @@
-"""Examples of the layers that only rearrange, and the known mistakes."""
+"""Examples of the layers that only rearrange, and the known mistakes; what the answers are compared with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from examples import Example
 
@@ -60,3 +67,19 @@ MISTAKES = {
         ),
     },
 }  # fmt: skip
+
+
+def sheet(images: Tensor, columns: int) -> Tensor:
+    rows = [torch.cat([*row], -1) for row in images.split(columns)]
+    return torch.cat(rows, -2)
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "shapes-flatten": lambda x: torch.flatten(x, 1),
+    "shapes-patches": lambda x, kh, kw: F.unfold(x, (kh, kw), stride=(kh, kw)).mT,
+    "shapes-unshuffle": lambda x, kh, kw: F.unfold(
+        x, (kh, kw), stride=(kh, kw)
+    ).reshape(len(x), -1, x.shape[2] // kh, x.shape[3] // kw),
+    "shapes-channels": F.channel_shuffle,
+    "shapes-sheet": sheet,
+}
