@@ -192,7 +192,7 @@ MISTAKES = {
         "tokens see those before them only": ("at[:, None] >= at", "at[:, None] > at"),
         "the padding holds what was read": ("x if padding is None else x.masked_fill(padding, 0)", "x"),
         "padding that is not at the end is left out": ("if self.mask_check and (", "if False and ("),
-        "padding is left out in training": ("            or first.training\n", ""),
+        "padding is left out in training": (" or first.training:", ":"),
         "a causal mask is not looked for": ("return mask.shape == causal.shape and", "return False and"),
         "weights start as they start alone": ("nn.init.xavier_uniform_(parameter)", "pass"),
         "layers that were handed in are changed": (
