@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from layerlib.activation import softmax
 from layerlib.dropout import dropout
+from layerlib.expect import expect
 from layerlib.gradient import with_gradient
 from layerlib.linear import linear
+from layerlib.precision import wide
 from layerlib.recipe import Rearrange, Recipe
 
 SCORES = Recipe("... q e, ... s e -> ... q s")
 READ = Recipe("... q s, ... s e -> ... q e")
-FOR_QUERY, FOR_KEY = SCORES.gradient(0), SCORES.gradient(1)
+FOR_QUERY = SCORES.gradient(0)
+FOR_KEY = SCORES.gradient(1)
 FOR_VALUE = READ.gradient(1)
 HEADS = Rearrange("n b (head e) -> b head n e")
 MERGED = Rearrange("b head n e -> n b (head e)")
@@ -68,22 +71,20 @@ def _attend(
     return READ(weights if noise is None else weights * noise, value)
 
 
-def _in_pieces(
-    axis: int, query: Tensor, key: Tensor, value: Tensor, *others: Any
-) -> Tensor:
+def _in_pieces(axis: int, scale: float, *inputs: Any) -> Tensor:
     """`_attend`, cut along this axis and those after it, up to that of the queries."""
+    query, key, value, mask, noise = inputs
     scores = math.prod(query.shape[:-1]) * key.shape[-2]
     if scores <= PIECE or axis == query.ndim - 1:
-        return _attend(query, key, value, *others)
+        return _attend(query, key, value, mask, noise, scale)
     step = max(1, PIECE * query.shape[axis] // scores)
-
-    def parts(x: Any, *, cut: bool = True) -> Iterable[Any]:
-        cut = cut and isinstance(x, Tensor)
-        return torch.split(x, step, axis) if cut else itertools.repeat(x)
-
-    kept = [parts(x, cut=axis < query.ndim - 2) for x in (key, value)]
-    pieces = zip(parts(query), *kept, *map(parts, others), strict=False)
-    return torch.cat([_in_pieces(axis + 1, *piece) for piece in pieces], axis)
+    whole = (1, 2) if axis == query.ndim - 2 else ()  # each query reads all keys
+    pieces: list[Iterable[Any]] = [
+        itertools.repeat(x) if x is None or n in whole else x.split(step, axis)
+        for n, x in enumerate(inputs)
+    ]
+    cut = zip(*pieces, strict=False)
+    return torch.cat([_in_pieces(axis + 1, scale, *piece) for piece in cut], axis)
 
 
 def scaled_dot_product_attention(
@@ -97,7 +98,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Float[Tensor, "... q _"]:
-    """``(..., q, e), (..., s, e), (..., s, v) -> (..., q, v)``: a soft dictionary.
+    """``(..., q, e), (..., s, e), (..., s, o) -> (..., q, o)``: a soft dictionary.
 
     The scores of a query are its products with all keys, times `scale`. It reads the
     mean of the values, weighted by the softmax of its scores. A mask is broadcast to
@@ -118,59 +119,52 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_for_each_query_head(query, x) for x in (key, value))
     scores = _check_attention(query, key, value, attn_mask, dropout_p)
-    # At least 32 bits, as in torch: in fewer a sum over many keys would lose the last.
-    dtype = query.dtype if query.dtype.itemsize > 2 else torch.float32
-    wide = [x.to(dtype) for x in (query, key, value)]
+    expect(SDPA, attn_mask is None or not is_causal, "attn_mask or is_causal", "both")
+    inputs = [wide(x) for x in (query, key, value)]
     if is_causal:
-        _demand(SDPA, attn_mask is None, "expected attn_mask or is_causal, got both")
         q, s = (torch.arange(n, device=query.device) for n in scores[-2:])
         attn_mask = q[:, None] >= s
     mask = noise = None
     if attn_mask is not None:
         drop = ~attn_mask if attn_mask.dtype == torch.bool else attn_mask
-        mask = _added(drop, dtype).expand(scores)
+        mask = _added(drop, inputs[0].dtype).expand(scores)
     if dropout_p > 0:
-        one = wide[0].new_ones(()) * wide[1].new_ones(())  # of both, under vmap
+        one = inputs[0].new_ones(()) * inputs[1].new_ones(())  # of both, under vmap
         noise = dropout(one.expand(scores), dropout_p)
     scale = 1 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
-    return _in_pieces(0, *wide, mask, noise, scale).to(query.dtype)
+    return _in_pieces(0, scale, *inputs, mask, noise).to(query.dtype)
 
 
 def _for_each_query_head(query: Tensor, x: Tensor) -> Tensor:
     heads, given = (t.shape[-3] if t.ndim > 2 else 0 for t in (query, x))
-    told = f"expected a number of heads, axis -3, that divides {heads}, got {given}"
-    _demand(SDPA, given > 0 and heads % given == 0, told)
+    told = f"a number of heads, axis -3, that divides {heads}"
+    expect(SDPA, given > 0 and heads % given == 0, told, given)
     return x.repeat_interleave(heads // given, -3)
 
 
 def _check_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Maybe, dropout_p: float
 ) -> torch.Size:
-    told = f"expected query of shape (..., q, e), got {tuple(query.shape)}"
-    _demand(SDPA, query.ndim > 1, told)
-    *batch, _, e = query.shape
+    """The shape of the scores."""
+    size = tuple(query.shape)
+    expect(SDPA, len(size) > 1, "query of shape (..., q, e)", size)
+    *batch, _, e = size
     _check_shape(SDPA, "key", key, (*batch, None, e))
     _check_shape(SDPA, "value", value, (*batch, key.shape[-2], None))
     dtypes = [x.dtype for x in (query, key, value)]
-    told = f"expected query, key and value of one floating dtype, got {dtypes}"
-    _demand(SDPA, query.is_floating_point() and len(set(dtypes)) == 1, told)
-    told = f"expected a probability dropout_p from 0 to 1, got {dropout_p}"
-    _demand(SDPA, 0 <= dropout_p <= 1, told)
-    scores = torch.Size([*query.shape[:-1], key.shape[-2]])
+    alike = query.is_floating_point() and len(set(dtypes)) == 1
+    expect(SDPA, alike, "query, key and value of one floating dtype", dtypes)
+    expect(SDPA, 0 <= dropout_p <= 1, "a probability dropout_p from 0 to 1", dropout_p)
+    scores = torch.Size([*size[:-1], key.shape[-2]])
     if mask is not None:
         known = [torch.bool, torch.float32, query.dtype]
-        told = f"expected attn_mask of one of the dtypes {known}, got {mask.dtype}"
-        _demand(SDPA, mask.dtype in known, told)
+        told = f"attn_mask of one of the dtypes {known}"
+        expect(SDPA, mask.dtype in known, told, mask.dtype)
         sizes = zip(reversed(mask.shape), reversed(scores), strict=False)
         fits = mask.ndim <= len(scores) and all(m in (1, n) for m, n in sizes)
-        told = f"expected attn_mask to fit scores of shape {tuple(scores)}, "
-        _demand(SDPA, fits, f"{told}got {tuple(mask.shape)}")
+        told = f"attn_mask to fit scores of shape {tuple(scores)}"
+        expect(SDPA, fits, told, tuple(mask.shape))
     return scores
-
-
-def _demand(layer: str, holds: bool, told: str) -> None:
-    if not holds:
-        raise ValueError(f"{layer}: {told}")
 
 
 def _check_shape(
@@ -179,13 +173,14 @@ def _check_shape(
     """Of one of the shapes, in which None is any size."""
     if x is None:
         return
+    size = tuple(x.shape)
     fits = any(
-        len(shape) == x.ndim
-        and all(size in (None, n) for size, n in zip(shape, x.shape, strict=True))
+        len(shape) == len(size)
+        and all(m in (None, n) for m, n in zip(shape, size, strict=True))
         for shape in shapes
     )
-    told = " or ".join(str(shape).replace("None", "*") for shape in shapes)
-    _demand(layer, fits, f"expected {name} of shape {told}, got {tuple(x.shape)}")
+    told = " or ".join(map(str, shapes)).replace("None", "*")
+    expect(layer, fits, f"{name} of shape {told}", size)
 
 
 def _added(drop: Tensor, dtype: torch.dtype) -> Tensor:
@@ -222,7 +217,7 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."] | None]:
-    """``(q, b, e), (s, b, k), (s, b, v) -> (q, b, e), (b, q, s)``: several readings.
+    """``(q, b, e), (s, b, i), (s, b, j) -> (q, b, e), (b, q, s)``: several readings.
 
     Query, key and value are projected and cut into heads; each head reads by itself,
     and what they have read is projected once more. All inputs may lack ``b``. Unlike in
@@ -250,8 +245,8 @@ def multi_head_attention_forward(
         k, v = (torch.constant_pad_nd(x, (0, 0, 0, 1)) for x in (k, v))
     hint = is_causal and key_padding_mask is None and not need_weights
     mask = None if hint else _merged(*masks, q.dtype, num_heads, k.shape[-2])
-    read: Any = _read_and_show if need_weights else _read
-    output, shown = read(q, k, v, mask, dropout_p if training else 0.0, hint)
+    dropout_p = dropout_p if training else 0.0
+    output, shown = _read(q, k, v, mask, dropout_p, hint, need_weights)
     output = linear(MERGED(output), out_proj_weight, out_proj_bias)
     if shown is not None and average_attn_weights:
         shown = shown.mean(1)
@@ -269,24 +264,24 @@ def _check_projections(
     static: tuple[Maybe, ...], embed_dim: int, num_heads: int,
 ) -> None:  # fmt: skip
     query, key, value = inputs
-    told = f"expected query of shape (q, e) or (q, b, e), got {tuple(query.shape)}"
-    _demand(MHA, query.ndim in (2, 3), told)
-    batch = query.shape[1:-1]
+    size = tuple(query.shape)
+    expect(MHA, len(size) in (2, 3), "query of shape (q, e) or (q, b, e)", size)
+    batch = size[1:-1]
     _check_shape(MHA, "query", query, (None, *batch, embed_dim))
     _check_shape(MHA, "key", key, (None, *batch, None))
     _check_shape(MHA, "value", value, (key.shape[0], *batch, None))
     for name, weight, given in zip("qkv", weights, inputs, strict=True):
-        _demand(MHA, weight is not None, f"expected {name}_proj_weight, got None")
+        expect(MHA, weight is not None, f"{name}_proj_weight", None)
         _check_shape(MHA, f"{name}_proj_weight", weight, (embed_dim, given.shape[-1]))
     each = (math.prod([*batch, num_heads]), None, embed_dim // num_heads)
     for name, bias, x in zip("kv", more, static, strict=True):
         _check_shape(MHA, f"bias_{name}", bias, (1, 1, embed_dim))
         _check_shape(MHA, f"static_{name}", x, each)
-    told = f"expected a number of heads that divides {embed_dim}, got {num_heads}"
-    _demand(MHA, embed_dim % num_heads == 0, told)
+    told = f"a number of heads that divides {embed_dim}"
+    expect(MHA, embed_dim % num_heads == 0, told, num_heads)
     count, other = (sum(x is not None for x in pair) for pair in (more, static))
-    told = "expected both bias_k and bias_v, and no static_k or static_v with them"
-    _demand(MHA, (count, other) == (2, 0) or count == 0, told)
+    told = "both bias_k and bias_v, and no static_k or static_v with them"
+    expect(MHA, (count, other) == (2, 0) or count == 0, told, f"{count} and {other}")
 
 
 def _check_masks(
@@ -298,12 +293,11 @@ def _check_masks(
     each = (math.prod([*batch, num_heads]), q, sources)
     _check_shape(MHA, "attn_mask", masks[0], each, each[1:])
     _check_shape(MHA, "key_padding_mask", masks[1], (*batch, sources))
-    told = "expected an attn_mask, which is_causal only describes, got None"
-    _demand(MHA, masks[0] is not None or not is_causal, told)
-    for mask in masks:
-        if mask is not None:
-            told = f"expected a mask of truth values or floating, got {mask.dtype}"
-            _demand(MHA, mask.dtype == torch.bool or mask.is_floating_point(), told)
+    told = "an attn_mask, which is_causal only describes"
+    expect(MHA, masks[0] is not None or not is_causal, told, None)
+    for mask in (x for x in masks if x is not None):
+        known = mask.dtype == torch.bool or mask.is_floating_point()
+        expect(MHA, known, "a mask of truth values or floating", mask.dtype)
 
 
 def _projected(
@@ -352,16 +346,12 @@ def _merged(
 
 
 def _read(
-    query: Tensor, key: Tensor, value: Tensor, mask: Maybe, dropout_p: float, hint: bool
-) -> tuple[Tensor, None]:
-    args = (mask, dropout_p, hint)
-    return scaled_dot_product_attention(query, key, value, *args), None
-
-
-def _read_and_show(
-    query: Tensor, key: Tensor, value: Tensor, mask: Maybe, dropout_p: float, _: bool
-) -> tuple[Tensor, Tensor]:
-    """All weights are kept, and given."""
+    query: Tensor, key: Tensor, value: Tensor, mask: Maybe, dropout_p: float,
+    hint: bool, need_weights: bool,
+) -> tuple[Tensor, Maybe]:  # fmt: skip
+    if not need_weights:
+        args = (mask, dropout_p, hint)
+        return scaled_dot_product_attention(query, key, value, *args), None
     scores = SCORES(query * (1 / math.sqrt(query.shape[-1])), key)
     weights = softmax(scores if mask is None else scores + mask, -1)
     weights = dropout(weights, dropout_p)
@@ -369,7 +359,7 @@ def _read_and_show(
 
 
 class MultiheadAttention(nn.MultiheadAttention):
-    """``(q, b, e), (s, b, k), (s, b, v) -> (q, b, e), (b, q, s)``: several attentions.
+    """``(q, b, e), (s, b, i), (s, b, j) -> (q, b, e), (b, q, s)``: several attentions.
 
     `torch.nn.MultiheadAttention`, computed by `multi_head_attention_forward`, in
     evaluation too. ``in_proj_weight`` ``(3 e, e)``, or ``q_proj_weight`` ``(e, e)``,
@@ -381,14 +371,9 @@ class MultiheadAttention(nn.MultiheadAttention):
     line = READ
 
     def _reset_parameters(self) -> None:
-        for name in (
-            "in_proj_weight",
-            "q_proj_weight",
-            "k_proj_weight",
-            "v_proj_weight",
-        ):
-            if getattr(self, name) is not None:
-                nn.init.xavier_uniform_(getattr(self, name))
+        for name, parameter in self.named_parameters(recurse=False):
+            if name.endswith("proj_weight"):
+                nn.init.xavier_uniform_(parameter)
         if self.in_proj_bias is not None:
             nn.init.zeros_(self.in_proj_bias)
             nn.init.zeros_(self.out_proj.bias)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from layerlib.activation import gelu, relu
-from layerlib.attention import READ, MultiheadAttention, _added, _demand
+from layerlib.attention import READ, MultiheadAttention, _added
 from layerlib.dropout import Dropout
+from layerlib.expect import expect
 from layerlib.linear import Linear
 from layerlib.norm import LayerNorm
 
@@ -59,11 +60,11 @@ class _Layer(nn.Module):
         return added
 
     def _read(
-        self, attention: nn.Module, x: Tensor, memory: Tensor, *masks: Any
-    ) -> Any:
-        names = ("attn_mask", "key_padding_mask", "is_causal")
-        given = dict(zip(names, masks, strict=True))
-        return attention(x, memory, memory, need_weights=False, **given)[0]
+        self, attention: nn.Module, x: Tensor, memory: Tensor, mask: Any, padding: Any,
+        is_causal: Any,
+    ) -> Any:  # fmt: skip
+        masks = {"attn_mask": mask, "is_causal": is_causal}
+        return attention(x, memory, memory, padding, need_weights=False, **masks)[0]
 
     def _sa_block(
         self, x: Tensor, attn_mask: Any, key_padding_mask: Any, is_causal: Any = False
@@ -200,17 +201,10 @@ class TransformerEncoder(_Stack, nn.TransformerEncoder):
         self, src: Tensor, mask: Tensor | None, padding: Tensor | None
     ) -> Tensor | None:
         """The places ``(b, s, 1)`` that torch leaves out, if it does."""
-        first = self.layers[0]
-        if (
-            padding is None
-            or mask is not None
-            or src.ndim != 3
-            or first.training
-            or not (
-                self.use_nested_tensor and torch.backends.mha.get_fastpath_enabled()
-            )
-            or torch.is_autocast_enabled()
-        ):
+        first, fast = self.layers[0], torch.backends.mha.get_fastpath_enabled()
+        if padding is None or mask is not None or src.ndim != 3 or first.training:
+            return None
+        if not (self.use_nested_tensor and fast) or torch.is_autocast_enabled():
             return None
         tracked = any(x.requires_grad for x in (src, *first.parameters()))
         if torch.is_grad_enabled() and tracked:
@@ -293,15 +287,15 @@ class Transformer(nn.Transformer):
     ) -> Float[Tensor, "..."]:
         """What the decoder makes of `tgt`, reading what the encoder makes of `src`."""
         at = 0 if self.batch_first else 1
-        found = f"got {tuple(src.shape)} and {tuple(tgt.shape)}"
+        found = f"{tuple(src.shape)} and {tuple(tgt.shape)}"
         alike = src.ndim == tgt.ndim in (2, 3) and (
             src.ndim == 2 or src.shape[at] == tgt.shape[at]
         )
-        told = f"expected src and tgt of one batch in axis {at}, or without, {found}"
-        _demand("Transformer", alike, told)
-        told = f"expected {self.d_model} features in the last axis of src and tgt, "
+        told = f"src and tgt of one batch in axis {at}, or without"
+        expect("Transformer", alike, told, found)
+        told = f"{self.d_model} features in the last axis of src and tgt"
         features = src.shape[-1] == tgt.shape[-1] == self.d_model
-        _demand("Transformer", features, f"{told}{found}")
+        expect("Transformer", features, told, found)
         memory = self.encoder(
             src,
             mask=src_mask,

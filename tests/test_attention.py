@@ -23,6 +23,8 @@ from layerlib.oracle import same
 from test_contract import WithArguments
 
 HALVES = [torch.bfloat16, torch.float16]
+PAIR = [MultiheadAttention, nn.MultiheadAttention]
+LATER = torch.ones(5, 5, dtype=torch.bool).triu(1)
 EARLIER = torch.ones(4, 5, dtype=torch.bool).tril()
 PADDING = torch.tensor([[False] * 5, [False] * 2 + [True] * 3])
 MASKS = {
@@ -200,13 +202,13 @@ def test_memory_does_not_grow_with_the_square(monkeypatch: pytest.MonkeyPatch) -
 
 MHA_MASKS: list[dict[str, Any]] = [
     {},
-    {"attn_mask": torch.ones(5, 5, dtype=torch.bool).triu(1)},
-    {"attn_mask": torch.ones(5, 5, dtype=torch.bool).triu(1), "is_causal": True},
+    {"attn_mask": LATER},
+    {"attn_mask": LATER, "is_causal": True},
     {"key_padding_mask": PADDING},
     {"key_padding_mask": PADDING, "attn_mask": torch.eye(5, dtype=torch.bool)},
     {"attn_mask": randn(4, 5, 5), "key_padding_mask": randn(2, 5)},
     {
-        "attn_mask": torch.ones(5, 5, dtype=torch.bool).triu(1),
+        "attn_mask": LATER,
         "key_padding_mask": PADDING,
         "is_causal": True,
     },
@@ -222,7 +224,7 @@ def test_multihead_attention(
     for bias, add, zero in itertools.product([True, False], repeat=3):
         batch_first, kdim = bias == zero, None if bias == add else 3
         layers = twins(
-            [MultiheadAttention, nn.MultiheadAttention],
+            PAIR,
             *(8, 2, dropout, bias, add, zero, kdim, kdim, batch_first),
             dtype=torch.float64,
         )
@@ -244,7 +246,7 @@ def test_one_tensor_for_several_inputs(
         [torch.float64, *HALVES], [False, True]
     ):
         layers = twins(
-            [MultiheadAttention, nn.MultiheadAttention],
+            PAIR,
             *(8, 2, 0.4),
             batch_first=batch_first,
             dtype=torch.float64,
@@ -269,7 +271,7 @@ def test_one_tensor_for_several_inputs(
 
 def test_evaluation_without_gradients(twins: Callable[..., Any]) -> None:
     """torch then runs one kernel for all of it."""
-    layers = twins([MultiheadAttention, nn.MultiheadAttention], 8, 2, batch_first=True)
+    layers = twins(PAIR, 8, 2, batch_first=True)
     x = randn(2, 5, 8, dtype=torch.float32)
     for masks in MHA_MASKS[:5]:
         with torch.no_grad():
@@ -278,7 +280,7 @@ def test_evaluation_without_gradients(twins: Callable[..., Any]) -> None:
 
 
 def test_unbatched(twins: Callable[..., Any]) -> None:
-    layers = twins([MultiheadAttention, nn.MultiheadAttention], 8, 2).copy()
+    layers = twins(PAIR, 8, 2).copy()
     layers = [layer.double() for layer in layers]
     for given in (
         {},
@@ -293,9 +295,7 @@ def test_unbatched(twins: Callable[..., Any]) -> None:
 
 
 def test_a_mask_that_is_learned(twins: Callable[..., Any]) -> None:
-    layers = twins(
-        [MultiheadAttention, nn.MultiheadAttention], 8, 2, dtype=torch.float64
-    )
+    layers = twins(PAIR, 8, 2, dtype=torch.float64)
     for need_weights, shape in itertools.product([True, False], [(4, 5), (4, 4, 5)]):
         same(
             *(
@@ -308,9 +308,7 @@ def test_a_mask_that_is_learned(twins: Callable[..., Any]) -> None:
 
 def test_a_row_masked_everywhere_has_no_weights(twins: Callable[..., Any]) -> None:
     """They are shown as NaN; where they are not asked for, the row reads zeros."""
-    layers = twins(
-        [MultiheadAttention, nn.MultiheadAttention], 8, 2, dtype=torch.float64
-    )
+    layers = twins(PAIR, 8, 2, dtype=torch.float64)
     mask = torch.zeros(5, 5, dtype=torch.bool)
     mask[2] = True
     for need_weights in (True, False):
@@ -352,7 +350,7 @@ def test_initial_values(
     twins: Callable[..., Any], kdim: int | None, bias: bool
 ) -> None:
     layers = twins(
-        [MultiheadAttention, nn.MultiheadAttention],
+        PAIR,
         *(8, 2, 0.0, bias),
         add_bias_kv=True,
         kdim=kdim,

@@ -1,6 +1,7 @@
 """Examples of attention, and the known mistakes."""
 
 import torch
+from torch.nn import functional
 
 from examples import Example
 
@@ -91,6 +92,26 @@ FUNCTIONS = {
     ],
 }
 
+
+def softmax_gradient(scores: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    scores = scores.clone().requires_grad_()
+    return torch.autograd.grad(scores.softmax(-1), scores, gradient)[0]
+
+
+ANSWERS = {
+    "attention-heads": lambda x, head: x.unflatten(-1, (head, -1)).permute(1, 2, 0, 3),
+    "attention-weights": lambda q, k: functional.scaled_dot_product_attention(
+        q, k, torch.eye(k.shape[1]).expand(len(k), -1, -1)
+    ),
+    "attention-causal": lambda *x: functional.scaled_dot_product_attention(
+        *x, is_causal=True
+    ),
+    "attention-gradient": softmax_gradient,
+    "attention-groups": lambda *x: functional.scaled_dot_product_attention(
+        *x, enable_gqa=True
+    ),
+}
+
 MISTAKES = {
     "attention": {
         "no scale": ("SCORES(query * scale, key)", "SCORES(query, key)"),
@@ -110,7 +131,7 @@ MISTAKES = {
             "x.repeat_interleave(heads // given, -3)",
             "x.repeat(*[1] * (x.ndim - 3), heads // given, 1, 1)",
         ),
-        "the cut forgets a remainder": ("step = max(1, PIECE * query.shape[axis] // scores)", "step = max(1, PIECE * query.shape[axis] // scores); query = query.narrow(axis, 0, query.shape[axis] // step * step)"),
+        "the cut forgets a remainder": ("else x.split(step, axis)", "else x.split(step, axis)[: x.shape[axis] // step]"),
         "heads are the last letter": ('"n b (head e) -> b head n e"', '"n b (e head) -> b head n e"'),
         "the weights before dropout are shown": (
             "    weights = dropout(weights, dropout_p)\n    return READ(weights, value), weights",
@@ -123,12 +144,12 @@ MISTAKES = {
         ),
         "zeros are added to the values only": ("k, v = (torch.constant_pad_nd", "_, v = (torch.constant_pad_nd"),
         "normal numbers for the weights": (
-            "nn.init.xavier_uniform_(getattr(self, name))",
-            "nn.init.xavier_normal_(getattr(self, name))",
+            "nn.init.xavier_uniform_(parameter)",
+            "nn.init.xavier_normal_(parameter)",
         ),
         "half precision all the way": (
-            "query.dtype if query.dtype.itemsize > 2 else torch.float32",
-            "query.dtype",
+            "[wide(x) for x in (query, key, value)]",
+            "[query, key, value]",
         ),
     },
     "attention contract": {
@@ -142,8 +163,8 @@ MISTAKES = {
     },
     "attention purity": {
         "torch's own function": (
-            "return _in_pieces(0, *wide, mask, noise, scale).to(query.dtype)",
-            "return nn.functional.scaled_dot_product_attention(*wide, mask, scale=scale)",
+            "return _in_pieces(0, scale, *inputs, mask, noise).to(query.dtype)",
+            "return nn.functional.scaled_dot_product_attention(*inputs, mask, scale=scale)",
         ),
     },
 }  # fmt: skip

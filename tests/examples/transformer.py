@@ -1,7 +1,8 @@
 """Examples of transformers, and the known mistakes."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from examples import Example
 from layerlib.norm import LayerNorm
@@ -170,6 +171,31 @@ CLASSES = {
 
 FUNCTIONS = {}
 
+
+def by_convolution(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    hidden = functional.conv1d(x.mT, w1[..., None], b1).relu()
+    return x + functional.conv1d(hidden, w2[..., None], b2).mT
+
+
+def attention_block(x: Tensor, *, is_causal: bool = False) -> Tensor:
+    normed = functional.layer_norm(x, x.shape[-1:])
+    return x + functional.scaled_dot_product_attention(
+        normed, normed, normed, is_causal=is_causal
+    )
+
+
+def causal_layer(x: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
+    x = attention_block(x, is_causal=True)
+    normed = functional.layer_norm(x, x.shape[-1:])
+    return x + functional.linear(functional.linear(normed, w1).relu(), w2)
+
+
+ANSWERS = {
+    "transformer-feedforward": by_convolution,
+    "transformer-prenorm": attention_block,
+    "transformer-layer": causal_layer,
+}
+
 MISTAKES = {
     "transformer": {
         "the norm in the other place": ("if self.norm_first else", "if not self.norm_first else"),
@@ -192,7 +218,7 @@ MISTAKES = {
         "tokens see those before them only": ("at[:, None] >= at", "at[:, None] > at"),
         "the padding holds what was read": ("x if padding is None else x.masked_fill(padding, 0)", "x"),
         "padding that is not at the end is left out": ("if self.mask_check and (", "if False and ("),
-        "padding is left out in training": ("            or first.training\n", ""),
+        "padding is left out in training": (" or first.training:", ":"),
         "a causal mask is not looked for": ("return mask.shape == causal.shape and", "return False and"),
         "weights start as they start alone": ("nn.init.xavier_uniform_(parameter)", "pass"),
         "layers that were handed in are changed": (

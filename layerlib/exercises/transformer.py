@@ -1,0 +1,134 @@
+"""The exercises on transformers."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from layerlib.attention import READ, SCORES
+from layerlib.exercises.exercise import Exercise, Question, Task
+from layerlib.linear import linear
+
+SIZE, INNER = 64, 256
+WEIGHTS = 4 * SIZE * SIZE + 2 * SIZE * INNER
+BIASES = 3 * SIZE + SIZE + INNER + SIZE
+NORMS = 2 * 2 * SIZE
+
+
+def _norm(x: Tensor) -> Tensor:
+    centered = x - x.mean(-1, keepdim=True)
+    return centered / (centered.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+
+
+def _read(x: Tensor, value: Tensor, *, causal: bool = False) -> Tensor:
+    scores = SCORES(x, x) / math.sqrt(x.shape[-1])
+    if causal:
+        later = torch.ones_like(scores, dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    return READ(scores.softmax(-1), value)
+
+
+def _feed_forward(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
+    return linear(linear(x, weight1).relu(), weight2)
+
+
+def _two_blocks(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
+    normed = _norm(x)
+    x = x + _read(normed, normed, causal=True)
+    return x + _feed_forward(_norm(x), weight1, weight2)
+
+
+def _blocks_side_by_side(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
+    normed = _norm(x)
+    found = _read(normed, normed, causal=True)
+    return x + found + _feed_forward(normed, weight1, weight2)
+
+
+def _sees_all(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
+    normed = _norm(x)
+    x = x + _read(normed, normed)
+    return x + _feed_forward(_norm(x), weight1, weight2)
+
+
+def _one_norm(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
+    normed = _norm(x)
+    x = x + _read(normed, normed, causal=True)
+    return x + _feed_forward(x, weight1, weight2)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "transformer-count": Question(
+        WEIGHTS + BIASES + NORMS,
+        {
+            "The biases and the two norms are missing.": WEIGHTS,
+            "The two norms are missing: each has a weight and a bias.": (
+                WEIGHTS + BIASES
+            ),
+            "The biases are missing: every linear layer has one.": WEIGHTS + NORMS,
+            "The weight that mixes the heads is missing.": (
+                WEIGHTS + BIASES + NORMS - SIZE * SIZE - SIZE
+            ),
+            "Heads do not add weights: they share the features.": (
+                WEIGHTS + BIASES + NORMS + 3 * 4 * SIZE * SIZE
+            ),
+        },
+    ),
+    "transformer-masks": Question(
+        (15, 15),
+        {
+            "A token sees itself, too.": (10, 15),
+            "A token does not see those that come later.": (25, 15),
+            "The padding of the source is hidden from the decoder, too.": (15, 20),
+            "The memory has no order to hide: all that is no padding is seen.": (15, 9),
+        },
+    ),
+    "transformer-feedforward": Task(
+        "x: b n e, weight1: m e, bias1: m, weight2: e m, bias2: e -> b n e",
+        lambda x, w1, b1, w2, b2: x + linear(linear(x, w1, b1).relu(), w2, b2),
+        {
+            "Nothing is added to the stream.": (
+                lambda x, w1, b1, w2, b2: linear(linear(x, w1, b1).relu(), w2, b2)
+            ),
+            "The activation is missing: two linear layers are one.": (
+                lambda x, w1, b1, w2, b2: x + linear(linear(x, w1, b1), w2, b2)
+            ),
+            "The activation stands after the second weight.": (
+                lambda x, w1, b1, w2, b2: x + linear(linear(x, w1, b1), w2, b2).relu()
+            ),
+            "The activation is of the stream, too.": (
+                lambda x, w1, b1, w2, b2: (
+                    x + linear(linear(x, w1, b1).relu(), w2, b2)
+                ).relu()
+            ),
+        },
+        without=["linear", "addmm", "conv1d"],
+    ),
+    "transformer-prenorm": Task(
+        "x: b n e -> b n e",
+        lambda x: x + _read(_norm(x), _norm(x)),
+        {
+            "Nothing is added to the stream.": lambda x: _read(_norm(x), _norm(x)),
+            "The norm stands on the stream: that is post-norm.": (
+                lambda x: _norm(x + _read(x, x))
+            ),
+            "The norm is missing.": lambda x: x + _read(x, x),
+            "The stream is normalized; only what the block reads is.": (
+                lambda x: _norm(x) + _read(_norm(x), _norm(x))
+            ),
+            "The values are read before the norm.": lambda x: x + _read(_norm(x), x),
+        },
+        without=["layer_norm", "native_layer_norm", "scaled_dot_product_attention"],
+    ),
+    "transformer-layer": Task(
+        "x: b n e, weight1: m e, weight2: e m -> b n e",
+        _two_blocks,
+        {
+            "A token sees those that come later.": _sees_all,
+            "The second norm is missing.": _one_norm,
+            "The second block has to read what the first one added.": (
+                _blocks_side_by_side
+            ),
+        },
+        without=["layer_norm", "native_layer_norm", "scaled_dot_product_attention"],
+    ),
+}
