@@ -48,7 +48,7 @@ test: ## check everything: code, types, tests, each number in the book, the webs
 	@echo "== types" && $(BIN)/python -m mypy
 	@echo "== tests" && $(PYTEST) --ignore=tests/test_site.py
 	@echo "== notebooks, run again and compared" && $(NBVAL) index.ipynb chapters
-	@echo "== website, in a browser" && $(BIN)/python -m pytest tests/test_site.py
+	@echo "== website, in a browser" && $(PYTEST) --dist=loadgroup tests/test_site.py
 
 lab: ## open the chapters in JupyterLab
 	@$(ENVIRONMENT) book

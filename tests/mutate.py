@@ -44,19 +44,20 @@ def main(folder: Path) -> None:
     package = folder / "layerlib"
     shutil.copytree(TESTS.parent / "layerlib", package)
     sys.path.insert(0, str(folder))
-    chosen, known = plan["chosen"], plan["known"]
-    guesses = sorted(set(known.values()))
-    unbroken = guesses if set(plan["mistakes"]) == set(known) else chosen
-    assert not failure(unbroken), "the tests fail without any mistake"
-    stale = importers(f"layerlib.{plan['file']}")
-    assert Path(sys.modules["layerlib"].__file__).parent == package
     file = package / f"{plan['file']}.py"
-    source, noticed = file.read_text(encoding="utf-8"), {}
-    for mistake, (right, wrong) in plan["mistakes"].items():
-        assert source.count(right) == 1, f"no place, or several, for: {mistake}"
-        file.write_text(source.replace(right, wrong), encoding="utf-8")
-        guess = failure([known[mistake]], stale) if mistake in known else ""
-        noticed[mistake] = guess or failure(chosen, stale)
+    source, stale, noticed = file.read_text(encoding="utf-8"), set[str](), {}
+    for group, (chosen, known, mistakes) in plan["groups"].items():
+        guesses = sorted(set(known.values()))
+        unbroken = guesses if set(mistakes) == set(known) else chosen
+        assert not failure(unbroken, stale), "the tests fail without any mistake"
+        assert Path(sys.modules["layerlib"].__file__).parent == package
+        stale, noticed[group] = importers(f"layerlib.{plan['file']}"), {}
+        for mistake, (right, wrong) in mistakes.items():
+            assert source.count(right) == 1, f"no place, or several, for: {mistake}"
+            file.write_text(source.replace(right, wrong), encoding="utf-8")
+            guess = failure([known[mistake]], stale) if mistake in known else ""
+            noticed[group][mistake] = guess or failure(chosen, stale)
+        file.write_text(source, encoding="utf-8")
     (folder / "noticed.json").write_text(json.dumps(noticed), encoding="utf-8")
 
 
@@ -73,7 +74,7 @@ def importers(module: str) -> set[str]:
     return found
 
 
-def failure(chosen: list[str], stale: Iterable[str] = ()) -> str:
+def failure(chosen: list[str], stale: Iterable[str]) -> str:
     """The first of the chosen tests that fails on the copy as it is now, if any.
 
     The tests are imported anew, and of layerlib what is `stale`.

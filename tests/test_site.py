@@ -270,7 +270,11 @@ def theme(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module", params=PAGES)
+# One worker looks at a page, for all that is asked about it.
+EACH_PAGE = [pytest.param(p, marks=pytest.mark.xdist_group(p)) for p in PAGES]
+
+
+@pytest.fixture(scope="module", params=EACH_PAGE)
 def looked(
     request: pytest.FixtureRequest, site: Path, browser: Browser, theme: str
 ) -> Looked:
@@ -547,6 +551,7 @@ def seeded(
     return clean, look(browser, _with(site, folder, "".join(SEEDS.values())), "dark")
 
 
+@pytest.mark.xdist_group("seeded")
 @pytest.mark.parametrize("kind", SEEDS)
 def test_seeded_fault_is_found(kind: str, seeded: tuple[Looked, Looked]) -> None:
     before, after = (getattr(looked, kind) for looked in seeded)
