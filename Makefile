@@ -17,7 +17,7 @@ CHANGED = $$(find $(SOURCES) -name __pycache__ -prune -o -newer _build/done -pri
 # Two workers with a thread each: with more threads than cores torch takes many times as
 # long. The notebooks were run with as many threads as there are cores, so this shows,
 # too, that no printed number depends on that.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist=worksteal
 # As in tools/notebooks.py: the same order in sets, and nobody's own IPython profile.
 KERNEL = PYTHONHASHSEED=0 IPYTHONDIR="$(CURDIR)/.venv/ipython"
 NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \

@@ -12,7 +12,7 @@ from layerlib.show import moves
 
 MOVES = {
     "rearrange": {
-        "alias", "detach", "expand", "flip", "permute", "select", "slice", "split",
+        "detach", "expand", "flip", "permute", "select", "slice", "split",
         "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view",
     },
     "rearrange, by a copy": {

@@ -741,7 +741,7 @@ def test_tests_run_in_order_and_stop_at_the_first_failure(tmp_path):
         return steps, done.returncode, done.stdout.splitlines()[-1]
 
     order = ["format", "lint", "form", "types", "tests", "notebooks", "website"]
-    last = "python -m pytest tests/test_site.py"
+    last = "python -m pytest -n 2 --dist=worksteal --dist=loadgroup tests/test_site.py"
     assert headings("no such step") == (order, 0, last)
     failing = {
         "format": "format --check",
@@ -750,7 +750,7 @@ def test_tests_run_in_order_and_stop_at_the_first_failure(tmp_path):
         "types": "mypy",
         "tests": "--ignore=tests/test_site.py",
         "notebooks": "--nbval-current-env",
-        "website": "pytest tests/test_site.py",
+        "website": "--dist=loadgroup tests/test_site.py",
     }
     for number, (step, command) in enumerate(failing.items(), 1):
         steps, status, last = headings(command)
