@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beartype._cache.cacheclear import clear_caches
 
 TESTS = Path(__file__).parent
 
@@ -58,6 +59,8 @@ def main(folder: Path) -> None:
             guess = failure([known[mistake]], stale) if mistake in known else ""
             noticed[group][mistake] = guess or failure(chosen, stale)
         file.write_text(source, encoding="utf-8")
+        # None was noticed for another reason than the mistake.
+        assert not failure(unbroken, stale), "the tests fail after the mistakes"
     (folder / "noticed.json").write_text(json.dumps(noticed), encoding="utf-8")
 
 
@@ -85,6 +88,7 @@ def failure(chosen: list[str], stale: Iterable[str]) -> str:
         del sys.modules[name]
     for name in stale:
         sys.modules.pop(name, None)
+    clear_caches()  # they would take a class that is imported anew for the old one
     hooks, first = list(sys.meta_path), FirstFailure()
     # Without the plugin that collects garbage, which takes as long as a test.
     without = ["-p", "no:cacheprovider", "-p", "no:unraisableexception"]
