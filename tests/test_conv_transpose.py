@@ -20,13 +20,13 @@ from layerlib.conv_transpose import (
     conv_transpose3d,
 )
 from layerlib.oracle import same
+from layerlib.precision import HALVES
 from layerlib.windows import overlap_add
 from rounding import rounds_well
 
 OURS = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
 SIZES = {1: (6,), 2: (4, 5), 3: (3, 4, 4)}
 KERNELS = {1: (3,), 2: (3, 2), 3: (2, 3, 1)}
-HALVES = [torch.bfloat16, torch.float16]
 
 
 def theirs(n: int) -> Any:
