@@ -17,10 +17,10 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.layer import Computed
-from layerlib.precision import wide
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
+from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Rearrange, Recipe, Reduce
 
 Each = Shaped[Tensor, "..."]

@@ -10,11 +10,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from layerlib.activation import softmax
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
 from layerlib.dropout import dropout
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
+from layerlib.engine.gradient import with_gradient
 from layerlib.linear import linear
-from layerlib.precision import wide
 from layerlib.recipe import Rearrange, Recipe
 
 SCORES = Recipe("... q e, ... s e -> ... q s")

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
-from layerlib.axes import along, batched, counts, numbers, places
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.precision import HALVES, wide
+from layerlib.conventions.axes import along, batched, counts, numbers, places
+from layerlib.conventions.dtypes import HALVES, wide
+from layerlib.conventions.expect import expect
+from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Rearrange, Recipe
 from layerlib.windows import overlap_add, pad, windows
 

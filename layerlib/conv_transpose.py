@@ -6,9 +6,9 @@ from typing import Any
 from jaxtyping import Num
 from torch import Tensor, nn
 
-from layerlib.axes import along
 from layerlib.conv import Geometry, _at_least, _Conv, _ready, _trilinear
-from layerlib.expect import expect
+from layerlib.conventions.axes import along
+from layerlib.conventions.expect import expect
 from layerlib.recipe import Recipe
 
 CONV_TRANSPOSE = Recipe("b g i ..., g i o k -> b g o ... k")

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Num, Shaped
 from torch import Tensor, nn
 
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.precision import wide
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
+from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Recipe
 
 DOT = Recipe("... i, ... i -> ...")

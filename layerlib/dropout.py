@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from layerlib.axes import along
-from layerlib.expect import expect
-from layerlib.layer import Computed
+from layerlib.conventions.axes import along
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
 from layerlib.recipe import Recipe
 
 Each = Shaped[Tensor, "..."]

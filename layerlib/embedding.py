@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor, nn
 
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
 from layerlib.distance import pairwise_distance
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.layer import Computed
-from layerlib.precision import wide
+from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Recipe
 
 EMBEDDING = Recipe("... v, v e -> ... e")

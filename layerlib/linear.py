@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
-from layerlib.expect import expect
+from layerlib.conventions.expect import expect
 from layerlib.recipe import Recipe
 
 LINEAR = Recipe("... i, o i -> ... o")

@@ -7,7 +7,7 @@ from jaxtyping import Num
 from torch import Tensor, nn
 from torch.nn.parameter import Parameter
 
-from layerlib.expect import expect
+from layerlib.conventions.expect import expect
 from layerlib.recipe import Recipe
 
 NLINEAR = Recipe("b n i, n i o -> b n o")

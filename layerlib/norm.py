@@ -10,10 +10,10 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, instancenorm
 
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.layer import Computed
-from layerlib.precision import HALVES, wide
+from layerlib.conventions.dtypes import HALVES, wide
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
+from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Rearrange, Reduce
 from layerlib.windows import windows
 

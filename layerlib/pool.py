@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
-from layerlib.axes import along, batched, counts, numbers
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.layer import Computed
-from layerlib.precision import wide
+from layerlib.conventions.axes import along, batched, counts, numbers
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
+from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Recipe, Reduce
 
 MAX = Reduce("b c ... k -> b c ...", "max")

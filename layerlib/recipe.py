@@ -3,7 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, ClassVar
@@ -41,11 +41,69 @@ LETTERS = {
 }
 """The alphabet of the book: what a letter stands for, and its colour."""
 
+RAN: "list[Line | Bend] | None" = None
+"""Where each line and bend puts itself down as it runs, while `lab.lines` looks on."""
+
 _CHIP = (
     "background:{colour};color:#111;border-radius:.3em;padding:.05em .35em;"
     "font-weight:{weight};text-decoration:{underline};"
     "text-decoration-thickness:.14em;text-underline-offset:.18em"
 )
+
+
+def ran(step: "Line | Bend") -> None:
+    """Puts down that a line or a bend runs, if somebody looks on."""
+    if RAN is not None:
+        RAN.append(step)
+
+
+class Deferred:
+    """What has the shape of a tensor and is not stored: a line takes it like a tensor.
+
+    `tensor` makes what it stands for. A line that is called with it asks it to `run`
+    the line instead, since it knows a way that stores nothing.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of `tensor`."""
+        raise NotImplementedError
+
+    def tensor(self) -> Tensor:
+        """What it stands for, stored."""
+        raise NotImplementedError
+
+    def run(self, line: "Line", inputs: "Sequence[Operand]", **sizes: int) -> Tensor:
+        """What `line` makes of the inputs, of which this is one."""
+        return line.stored(*map(stored, inputs), **sizes)
+
+
+Operand = Tensor | Deferred
+
+
+def stored(operand: Operand) -> Tensor:
+    """An operand as a tensor."""
+    return operand.tensor() if isinstance(operand, Deferred) else operand
+
+
+@dataclass(frozen=True)
+class Bend:
+    """A function of one number, applied to each number of a tensor: what is no sum.
+
+    >>> Bend("exp", torch.exp)(torch.zeros(2))
+    tensor([1., 1.])
+    """
+
+    name: str
+    function: Callable[..., Tensor] = field(repr=False, compare=False)
+
+    def __call__(self, tensor: Tensor, *settings: Any) -> Tensor:
+        """The function of each number, with its settings."""
+        ran(self)
+        return self.function(tensor, *settings)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,6 +134,18 @@ class Line:
             )
         spaced = re.sub(r"\s*(,|->)\s*", r" \1 ", self.line).replace(" ,", ",")
         object.__setattr__(self, "line", " ".join(spaced.split()))
+
+    def __call__(self, *inputs: Operand, **sizes: int) -> Tensor:
+        """What the line makes of its inputs; `sizes` of axes that are split."""
+        ran(self)
+        for operand in inputs:
+            if isinstance(operand, Deferred):
+                return operand.run(self, inputs, **sizes)
+        return self.stored(*inputs, **sizes)  # type: ignore[arg-type]
+
+    def stored(self, *tensors: Tensor, **sizes: int) -> Tensor:
+        """The same for inputs that are all tensors: what a kind of line is."""
+        raise NotImplementedError
 
     @property
     def summed(self) -> tuple[str, ...]:
@@ -148,7 +218,7 @@ class Rearrange(Line):
     Source: `einops.rearrange`, https://einops.rocks/api/rearrange/.
     """
 
-    def __call__(self, tensor: Tensor, **sizes: int) -> Tensor:
+    def stored(self, tensor: Tensor, **sizes: int) -> Tensor:  # type: ignore[override]
         """The tensor with its axes as on the right; `sizes` of axes that are split."""
         return rearrange(tensor, self.line, **sizes)
 
@@ -167,7 +237,7 @@ class Reduce(Line):
     operation: str
     how: ClassVar[str] = "reduced"
 
-    def __call__(self, tensor: Tensor, **sizes: int) -> Tensor:
+    def stored(self, tensor: Tensor, **sizes: int) -> Tensor:  # type: ignore[override]
         """The tensor, reduced by its `operation`: ``mean``, ``max`` or ``min``."""
         return reduce(tensor, self.line, self.operation, **sizes)
 
@@ -254,8 +324,8 @@ class Recipe(Line):
                     f"'{' '.join(term)}'; a diagonal is no recipe"
                 )
 
-    def __call__(self, *tensors: Tensor) -> Tensor:
-        """The fast form: one einsum, in which no product is ever stored.
+    def stored(self, *tensors: Tensor) -> Tensor:  # type: ignore[override]
+        """The fast form: one einsum; with two inputs no product is ever stored.
 
         Raises:
             TypeError: an input is no tensor.
@@ -276,6 +346,10 @@ class Recipe(Line):
         *ordered, summed = self.patterns
         moved = (rearrange(x, p) for x, p in zip(tensors, ordered, strict=True))
         return reduce(functools.reduce(torch.mul, moved), summed, "sum")
+
+    def later(self, *inputs: Operand) -> "Product":
+        """The same, not stored: for what takes it piece by piece."""
+        return Product(self, inputs)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -341,7 +415,7 @@ class Recipe(Line):
             written_bytes=math.prod(math.prod(sizes[a]) for a in self.output) * width,
         )
 
-    def sizes(self, *tensors: Tensor) -> dict[str, tuple[int, ...]]:
+    def sizes(self, *tensors: Operand) -> dict[str, tuple[int, ...]]:
         """The sizes of each letter (several for ``...``), checked.
 
         >>> Recipe("... i, o i -> ... o").sizes(torch.ones(5, 4, 3), torch.ones(2, 3))
@@ -367,9 +441,9 @@ class Recipe(Line):
         return {name: size for name, (_, size) in found.items()}
 
     def _axes(
-        self, which: int, tensor: Tensor
+        self, which: int, tensor: Operand
     ) -> Iterator[tuple[str, tuple[int, ...]]]:
-        if not isinstance(tensor, Tensor):
+        if not isinstance(tensor, Operand):
             raise TypeError(
                 f"recipe '{self}': expected a tensor as input {which}, got {tensor!r}"
             )
@@ -385,6 +459,24 @@ class Recipe(Line):
             taken = rest if name == ELLIPSIS else 1
             yield name, shape[:taken]
             shape = shape[taken:]
+
+
+@dataclass(frozen=True)
+class Product(Deferred):
+    """What a recipe makes of its inputs, before it does: `Recipe.later`."""
+
+    recipe: Recipe
+    inputs: tuple[Operand, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what the recipe would make. Raises what its call raises."""
+        sizes = self.recipe.sizes(*self.inputs)
+        return tuple(n for letter in self.recipe.output for n in sizes[letter])
+
+    def tensor(self) -> Tensor:
+        """What the recipe makes."""
+        return self.recipe(*self.inputs)
 
 
 def _aligned(term: tuple[str, ...], common: list[str]) -> str:

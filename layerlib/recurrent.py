@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_map
 
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
 from layerlib.dropout import dropout
-from layerlib.expect import expect
 from layerlib.linear import LINEAR, linear
-from layerlib.precision import wide
 
 Step = Callable[..., Sequence[Tensor]]
 

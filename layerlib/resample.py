@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
-from layerlib.expect import expect
-from layerlib.gradient import with_gradient
-from layerlib.layer import Computed
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
+from layerlib.engine.gradient import with_gradient
 from layerlib.pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from layerlib.precision import wide
 from layerlib.recipe import Recipe
 
 RESAMPLE = Recipe("b c h w, y h, x w -> b c y x")

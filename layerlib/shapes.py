@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from layerlib.expect import expect
+from layerlib.conventions.expect import expect
 from layerlib.recipe import Rearrange
 
 IDENTITY = Rearrange("... -> ...")

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from layerlib.activation import gelu, relu
 from layerlib.attention import READ, MultiheadAttention, _added
+from layerlib.conventions.expect import expect
 from layerlib.dropout import Dropout
-from layerlib.expect import expect
 from layerlib.linear import Linear
 from layerlib.norm import LayerNorm
 

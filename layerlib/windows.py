@@ -9,10 +9,10 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.types import Number
 
-from layerlib.axes import batched, counts, numbers, places
-from layerlib.expect import expect
-from layerlib.gradient import adjoints
-from layerlib.layer import Computed
+from layerlib.conventions.axes import batched, counts, numbers, places
+from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
+from layerlib.engine.gradient import adjoints
 from layerlib.recipe import Rearrange, Recipe
 
 PAD = Recipe("... h, y h -> ... y")

@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
     package = folder / "layerlib"
     shutil.copytree(TESTS.parent / "layerlib", package)
     sys.path.insert(0, str(folder))
-    file = package / f"{plan['file']}.py"
+    file = package / f"{plan['file'].replace('.', '/')}.py"
     source, stale, noticed = file.read_text(encoding="utf-8"), set[str](), {}
     for group, (chosen, known, mistakes) in plan["groups"].items():
         guesses = sorted(set(known.values()))

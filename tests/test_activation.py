@@ -12,7 +12,7 @@ from torch.nn import functional
 from examples import randn
 from layerlib import activation
 from layerlib.activation import ELEMENTWISE, GATE, PRELU, SOFTMAX
-from layerlib.oracle import same
+from layerlib.lab import same
 
 INF, NAN = math.inf, math.nan
 EDGES = [

@@ -19,7 +19,7 @@ from layerlib.attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
 )
-from layerlib.oracle import same
+from layerlib.lab import same
 from test_contract import WithArguments
 
 HALVES = [torch.bfloat16, torch.float16]

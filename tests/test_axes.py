@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from examples import randn
-from layerlib.axes import along, batched, counts, numbers, places
+from layerlib.conventions.axes import along, batched, counts, numbers, places
 
 
 def _scale(n: int, input: Tensor, factor: float = 2.0, **more: Any) -> Tensor:

@@ -27,7 +27,7 @@ from examples import (
     torch_class,
     torch_function,
 )
-from layerlib.oracle import same
+from layerlib.lab import same
 from layerlib.recipe import Line
 
 ROOT = Path(__file__).parent.parent

@@ -22,8 +22,8 @@ from layerlib.conv import (
     conv2d,
     conv3d,
 )
-from layerlib.oracle import same
-from layerlib.precision import HALVES
+from layerlib.conventions.dtypes import HALVES
+from layerlib.lab import same
 from layerlib.windows import overlap_add, windows
 from rounding import rounds_well
 

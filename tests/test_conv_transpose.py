@@ -19,8 +19,8 @@ from layerlib.conv_transpose import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from layerlib.oracle import same
-from layerlib.precision import HALVES
+from layerlib.conventions.dtypes import HALVES
+from layerlib.lab import same
 from layerlib.windows import overlap_add
 from rounding import rounds_well
 

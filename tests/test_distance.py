@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib.distance import DOT, cosine_similarity, pairwise_distance
-from layerlib.oracle import same
+from layerlib.lab import same
 
 SHAPES = [
     ((4, 3), (4, 3)),

@@ -12,7 +12,7 @@ from torch.nn import functional
 from examples import randn
 from layerlib import dropout as family
 from layerlib.dropout import DROPOUT, FEATURE_DROPOUT
-from layerlib.oracle import same
+from layerlib.lab import same
 
 SHAPES: dict[str, list[tuple[int, ...]]] = {
     "dropout": [(), (7,), (4, 3), (2, 3, 4, 5), (0, 3)],

@@ -19,7 +19,7 @@ from layerlib.embedding import (
     embedding_bag,
     one_hot,
 )
-from layerlib.oracle import same
+from layerlib.lab import same
 
 INPUTS = [
     torch.tensor(3),

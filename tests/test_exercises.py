@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 import layerlib
+from classroom import EXERCISES, Task, check
+from classroom.judge import SMALL
 from examples import collected
 from examples.linear import collapsed
 from examples.shapes import sheet
 from layerlib import Recipe
-from layerlib.exercises import EXERCISES, Task, check
-from layerlib.exercises.exercise import SMALL
 from layerlib.linear import LINEAR
 
 NOTEBOOKS = Path(__file__).parent.parent / "chapters" / "exercises"

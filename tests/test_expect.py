@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from layerlib.expect import expect
+from layerlib.conventions.expect import expect
 
 
 def test_says_layer_expectation_and_what_came() -> None:

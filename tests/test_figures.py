@@ -16,15 +16,8 @@ from torch.utils._pytree import tree_map_only
 
 import layerlib
 from examples import FUNCTIONS, Example, functions, randn
-from layerlib.figures import (
-    LARGEST,
-    PointAt,
-    Term,
-    influences,
-    point_at,
-    still,
-    terms,
-)
+from layerlib.lab import PointAt, influences, point_at, still, terms
+from layerlib.lab.figures import LARGEST, Term
 from layerlib.linear import BILINEAR, LINEAR
 from layerlib.nlinear import NLINEAR
 from layerlib.recipe import Rearrange, Recipe, Reduce
@@ -119,7 +112,7 @@ def test_every_cell_lies_inside_and_none_on_another() -> None:
 
 def test_same_bytes_in_another_process() -> None:
     program = (
-        "import torch; from layerlib.figures import point_at;"
+        "import torch; from layerlib.lab import point_at;"
         "from layerlib.linear import LINEAR;"
         "x = torch.arange(6).reshape(2, 3);"
         "print(point_at(LINEAR, x, x)._repr_html_(), end='')"
@@ -584,7 +577,7 @@ def test_still_says_what_it_shows() -> None:
 
 def test_import_stays_light() -> None:
     program = (
-        "import sys, layerlib, layerlib.figures, layerlib.show, layerlib.oracle;"
+        "import sys, layerlib, layerlib.lab;"
         "print({'matplotlib', 'IPython', 'numpy.testing'} & set(sys.modules))"
     )
     done = subprocess.run(

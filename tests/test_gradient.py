@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from examples import randn
-from layerlib.gradient import adjoints, with_gradient
-from layerlib.oracle import same
+from layerlib.engine.gradient import adjoints, with_gradient
+from layerlib.lab import same
 
 
 def _cosine_gradient(

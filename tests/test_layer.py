@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from examples import randn
-from layerlib.layer import Computed
+from layerlib.conventions.layer import Computed
 
 
 def power(

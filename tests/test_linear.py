@@ -11,8 +11,8 @@ from torch.nn import functional
 
 import layerlib
 from examples import randn
+from layerlib.lab import same
 from layerlib.linear import BILINEAR, DOT, LINEAR, bilinear, linear
-from layerlib.oracle import same
 from rounding import rounds_well
 
 HALVES = [torch.bfloat16, torch.float16]

@@ -35,7 +35,7 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "kept letters are marked as summed": ("name not in set(right)", "name in set(right)"),
         "the bytes of the narrower type": ("torch.promote_types", "lambda _, narrow: narrow"),
     },
-    "oracle": {
+    "lab.oracle": {
         "the gradient under a plain sum": ("torch.randn(x.shape, dtype=x.dtype, generator=dice)", "torch.ones_like(x)"),
         "gradients not compared": ('_equal(f"gradient of {name}"', '_keep(f"gradient of {name}"'),
         "the state not compared after the call": (
@@ -48,7 +48,7 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "inputs given, not copied": ("copy.deepcopy(x.detach())", "x.detach()"),
     },
-    "figures": {
+    "lab.figures": {
         "the first term only": ("_cells(self._made_of[flat])", "_cells(self._made_of[flat][:1])"),
         "rows and columns exchanged": (
             "left + (beside * columns + column) * self.cell",
@@ -102,7 +102,7 @@ def planned(
 ) -> tuple[list[str], dict[str, str], dict[str, tuple[str, str]]]:
     """The tests that must notice, those that did the last time, and the mistakes."""
     file, _, tests = group.partition(" ")
-    chosen = [str(TESTS / f"test_{tests or file}.py")]
+    chosen = [str(TESTS / f"test_{tests or file.split('.')[-1]}.py")]
     layers = [
         name
         for name, thing in {**classes(), **functions()}.items()

@@ -10,8 +10,8 @@ from torch import nn
 
 import layerlib
 from examples import randn
+from layerlib.lab import same
 from layerlib.nlinear import NLINEAR, nlinear
-from layerlib.oracle import same
 from rounding import rounds_well
 
 NS = [1, 4, (4,), (2, 3), (2, 3, 2)]

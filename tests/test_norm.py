@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib import norm
+from layerlib.lab import same
 from layerlib.norm import (
     BATCH,
     GROUP,
@@ -28,7 +29,6 @@ from layerlib.norm import (
     normalize,
     rms_norm,
 )
-from layerlib.oracle import same
 from layerlib.recipe import Reduce
 
 HALVES = [torch.bfloat16, torch.float16]

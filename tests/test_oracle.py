@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from layerlib.oracle import raised, same
+from layerlib.lab import raised, same
 
 X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 

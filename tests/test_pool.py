@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib import pool
-from layerlib.oracle import same
+from layerlib.conventions.dtypes import HALVES
+from layerlib.lab import same
 from layerlib.pool import BINS, MAX, MEAN, SUM, UNPOOL
-from layerlib.precision import HALVES
 from layerlib.windows import windows
 from rounding import rounds_well
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from examples import CLASSES, FUNCTIONS, Example, classes, functions
-from layerlib.show import moves
+from layerlib.lab import moves
 
 MOVES = {
     "rearrange": {

@@ -14,8 +14,8 @@ from torch.utils._pytree import tree_leaves
 
 from examples import randn
 from layerlib import recurrent
+from layerlib.lab import same
 from layerlib.linear import LINEAR
-from layerlib.oracle import same
 from layerlib.recurrent import (
     gru_cell,
     lstm_cell,

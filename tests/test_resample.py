@@ -11,7 +11,7 @@ from torch.autograd.gradcheck import GradcheckError
 from torch.nn import functional
 
 from examples import randn
-from layerlib.oracle import same
+from layerlib.lab import same
 from layerlib.resample import RESAMPLE, Upsample, interpolate
 
 AXES = {

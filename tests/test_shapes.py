@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import layerlib
-from layerlib.oracle import same
+from layerlib.lab import same
 from layerlib.shapes import (
     channel_shuffle,
     flatten,

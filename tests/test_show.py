@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 import layerlib
+from layerlib.lab import moves, show
 from layerlib.linear import linear
-from layerlib.show import moves, show
 
 
 def test_source_stands_below_its_lines() -> None:

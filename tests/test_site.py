@@ -23,7 +23,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from layerlib import MaxPool2d
 from layerlib.attention import scaled_dot_product_attention
 from layerlib.conv import conv2d
-from layerlib.figures import PointAt, point_at
+from layerlib.lab import PointAt, point_at
 from layerlib.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib import attention, dropout, linear, norm, transformer
-from layerlib.oracle import same
+from layerlib.lab import same
 from layerlib.transformer import (
     Transformer,
     TransformerDecoder,

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib import windows as family
-from layerlib.axes import counts
-from layerlib.oracle import same
+from layerlib.conventions.axes import counts
+from layerlib.lab import same
 from layerlib.windows import (
     FOLD,
     MODES,

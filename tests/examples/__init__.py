@@ -21,20 +21,6 @@ from torch.utils._pytree import tree_map_only
 
 import layerlib
 
-TOOLS = {
-    "axes",
-    "exercises",
-    "expect",
-    "figures",
-    "gradient",
-    "layer",
-    "oracle",
-    "precision",
-    "recipe",
-    "show",
-}
-"""The modules that are no family of layers."""
-
 
 def randn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """The same random numbers in each test, and others for other shapes."""
@@ -95,11 +81,10 @@ class Example:
 
 def families() -> list[ModuleType]:
     """Every module of layerlib that holds layers."""
-    names = [module.name for module in pkgutil.iter_modules(layerlib.__path__)]
     return [
-        importlib.import_module(f"layerlib.{name}")
-        for name in names
-        if name not in TOOLS
+        importlib.import_module(f"layerlib.{module.name}")
+        for module in pkgutil.iter_modules(layerlib.__path__)
+        if not module.ispkg and module.name != "recipe"
     ]
 
 

@@ -146,7 +146,7 @@ MISTAKES = {
         ),
         "the implicit axis is always the last": ("dim = 0 if input.ndim in (0, 1, 3) else 1", "dim = -1"),
         "half precision is rounded at each step": (
-            "from layerlib.precision import wide\n",
+            "from layerlib.conventions.dtypes import wide\n",
             "wide = lambda x: x\n",
         ),
         "in place, autograd is not told": (

@@ -63,7 +63,7 @@ MISTAKES = {
         "outputs exchanged with their groups": ('"(g o) i ... -> g o (i ...)"', '"(o g) i ... -> g o (i ...)"'),
         "one row of the batch forgotten": ("torch.split(x, rows)", "torch.split(x, rows)[: 7 // rows]"),
         "no conjugate in the gradient": ("else x.conj() for", "else x for"),
-        "few bits added up in few bits": ("layerlib.precision import HALVES, wide", "torch import positive as wide\nHALVES = (torch.bfloat16, torch.float16)"),
+        "few bits added up in few bits": ("layerlib.conventions.dtypes import HALVES, wide", "torch import positive as wide\nHALVES = (torch.bfloat16, torch.float16)"),
         "the padding mode ignored": ('self.padding_mode != "zeros"', 'self.padding_mode == ""'),
         "a bias of another shape is broadcast": ("bias.shape == (outputs,)", "True"),
         "channels of another number pass": ("x.shape[1] == inputs, told", "True, told"),

@@ -4,7 +4,7 @@ from einops import reduce
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.pool import UNPOOL, avg_pool1d, lp_pool1d, max_pool1d, max_pool2d
 
 

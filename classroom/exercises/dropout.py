@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from classroom.judge import Exercise, Question, Task
 from layerlib.dropout import SATURATION
-from layerlib.exercises.exercise import Exercise, Question, Task
 
 _SCALE: float = (
     0.5 * (1 + 0.5 * SATURATION**2)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from layerlib.precision import wide
+from layerlib.conventions.dtypes import wide
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

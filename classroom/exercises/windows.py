@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.recipe import Rearrange, Recipe
 from layerlib.windows import overlap_add, pad, windows
 

@@ -1,6 +1,6 @@
 """The exercises on shapes."""
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.recipe import Rearrange
 
 EXERCISES: dict[str, Exercise] = {

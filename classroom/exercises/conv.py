@@ -3,8 +3,8 @@
 from einops import rearrange
 from torch import Tensor
 
+from classroom.judge import Exercise, Question, Task
 from layerlib.conv import conv1d
-from layerlib.exercises.exercise import Exercise, Question, Task
 from layerlib.recipe import Recipe
 from layerlib.windows import pad
 

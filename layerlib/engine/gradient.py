@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, no_type_check
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 P = ParamSpec("P")
 T = TypeVar("T", Tensor, tuple[Tensor, ...])
@@ -44,12 +44,12 @@ class _Given(Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
-        count = len(ctx.others)
+        saved, count = ctx.saved_tensors, len(ctx.others)  # checkpoints allow one look
         inputs = [
             other if x is None else x
-            for x, other in zip(ctx.saved_tensors[:count], ctx.others, strict=True)
+            for x, other in zip(saved[:count], ctx.others, strict=True)
         ]
-        kept = ctx.saved_tensors[count:]
+        kept = saved[count:]
         needed = ctx.needs_input_grad[3:]
         found = ctx.gradient(needed, *cotangents, *kept, *inputs)
         return None, None, None, *found, *(None for _ in inputs[len(found) :])
@@ -89,7 +89,9 @@ def with_gradient(
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            if not (torch.is_grad_enabled() and _any_gradient(args)):
+            # Forward mode follows the moves themselves: they have tangents.
+            forward_mode = forward_ad._current_level >= 0  # noqa: SLF001
+            if forward_mode or not (torch.is_grad_enabled() and _any_gradient(args)):
                 return function(*args, **kwargs)
             keeps = (keeps_output, keeps_inputs)
             result: T = _Given.apply(function, gradient, keeps, *args)  # type: ignore[no-untyped-call]

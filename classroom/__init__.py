@@ -11,14 +11,15 @@ import pkgutil
 from contextlib import redirect_stdout
 from typing import Any
 
-from layerlib.exercises.exercise import Exercise, Question, Task, Verdict
+from classroom import exercises
+from classroom.judge import Exercise, Question, Task, Verdict
 
 __all__ = ["EXERCISES", "Exercise", "Question", "Task", "Verdict", "check"]
 
 EXERCISES: dict[str, Exercise] = {}
-for _file in pkgutil.iter_modules(__path__):
-    if _file.name != "exercise":
-        EXERCISES |= importlib.import_module(f"{__name__}.{_file.name}").EXERCISES
+for _file in pkgutil.iter_modules(exercises.__path__):
+    _family = importlib.import_module(f"{exercises.__name__}.{_file.name}")
+    EXERCISES |= _family.EXERCISES
 
 
 def check(name: str, answer: Any) -> Verdict:

@@ -3,8 +3,8 @@
 from einops import rearrange
 from torch import Tensor
 
+from classroom.judge import Exercise, Question, Task
 from layerlib.conv_transpose import conv_transpose1d, conv_transpose2d
-from layerlib.exercises.exercise import Exercise, Question, Task
 from layerlib.recipe import Rearrange, Recipe
 
 STAMPS = Recipe("b i w, i o k -> b o w k")

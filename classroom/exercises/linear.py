@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.linear import BILINEAR, LINEAR, bilinear, linear
 from layerlib.recipe import Recipe
 

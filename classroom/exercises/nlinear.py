@@ -4,7 +4,7 @@ import torch
 from einops import einsum, rearrange
 from torch import Tensor
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.nlinear import NLINEAR, nlinear
 from layerlib.recipe import Rearrange
 

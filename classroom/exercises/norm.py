@@ -4,7 +4,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.norm import GROUPED, layer_norm
 from layerlib.recipe import Recipe
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from classroom.judge import Exercise, Question, Task
 from layerlib.embedding import BAGS, EMBEDDING
-from layerlib.exercises.exercise import Exercise, Question, Task
 from layerlib.recipe import Recipe
 
 

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from layerlib.oracle import same
+from layerlib.lab import moves, same
 from layerlib.recipe import Line, Rearrange, split_axes
-from layerlib.show import moves
 
 UNFILLED = (
     "not filled in yet.\n"

@@ -6,8 +6,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from classroom.judge import Exercise, Question, Task
 from layerlib.attention import HEADS, READ, SCORES, scaled_dot_product_attention
-from layerlib.exercises.exercise import Exercise, Question, Task
 from layerlib.recipe import Recipe
 
 

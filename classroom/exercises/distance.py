@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from classroom.judge import Exercise, Question, Task
 from layerlib.distance import DOT, cosine_similarity, pairwise_distance
-from layerlib.exercises.exercise import Exercise, Question, Task
 
 
 def _unit(x: Tensor) -> Tensor:

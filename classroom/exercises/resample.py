@@ -4,7 +4,7 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from layerlib.exercises.exercise import Exercise, Question, Task
+from classroom.judge import Exercise, Question, Task
 from layerlib.recipe import Recipe
 from layerlib.resample import RESAMPLE, interpolate
 

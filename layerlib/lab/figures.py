@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from layerlib.expect import expect
+from layerlib.conventions.expect import expect
 from layerlib.recipe import LETTERS, Line, Reduce, colour, split_axes
 
 if TYPE_CHECKING:

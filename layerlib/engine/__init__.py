@@ -1,0 +1,1 @@
+"""How lines run fast and lean. No layer needs this folder to be understood."""
