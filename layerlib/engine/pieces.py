@@ -170,7 +170,7 @@ def _derived(
         given = dict(enumerate(inputs)) | dict(zip(wanted, some, strict=True))
         return function(*given.values())
 
-    _, pull = torch.func.vjp(of_wanted, *(inputs[n] for n in wanted))
+    _, pull = torch.func.vjp(of_wanted, *(inputs[n] for n in wanted))  # type: ignore[misc]
     found = pull(tuple(cotangents) if len(plan.outputs) > 1 else cotangents[0])
     return dict(zip(wanted, found, strict=True))
 
