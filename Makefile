@@ -61,9 +61,9 @@ notebooks: ## run all notebooks again and bring them into their canonical form
 	@$(ENVIRONMENT) book
 	@$(BIN)/python tools/notebooks.py
 
-bench: ## measure what the layers cost, next to torch and to peers
+bench: ## measure what the layers cost, next to torch and to peers (CASES="Conv2d LSTM")
 	@$(ENVIRONMENT) test
-	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
+	@$(BIN)/python benchmarks/layers.py $(CASES)
 
 noticed: ## write down which test notices which known mistake, to be tried first
 	@$(ENVIRONMENT) test
