@@ -27,7 +27,7 @@ NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book test lab notebooks bench noticed format constraints mathjax clean
+.PHONY: help book test check lab notebooks bench noticed format constraints mathjax clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,10 @@ test: ## check everything: code, types, tests, each number in the book, the webs
 	@echo "== tests" && $(PYTEST) --ignore=tests/test_site.py
 	@echo "== notebooks, run again and compared" && $(NBVAL) index.ipynb chapters
 	@echo "== website, in a browser" && $(PYTEST) --dist=loadgroup tests/test_site.py
+
+check: ## below 90 s, while working: what changed, or one family (FAMILY=conv)
+	@$(ENVIRONMENT) test
+	@$(BIN)/python tools/check.py $(FAMILY)
 
 lab: ## open the chapters in JupyterLab
 	@$(ENVIRONMENT) book
