@@ -27,7 +27,7 @@ NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book test lab notebooks bench noticed format constraints mathjax clean
+.PHONY: help book test check lab notebooks bench noticed format constraints mathjax clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,10 @@ test: ## check everything: code, types, tests, each number in the book, the webs
 	@echo "== notebooks, run again and compared" && $(NBVAL) index.ipynb chapters
 	@echo "== website, in a browser" && $(PYTEST) --dist=loadgroup tests/test_site.py
 
+check: ## below 90 s, while working: what changed, or one family (FAMILY=conv)
+	@$(ENVIRONMENT) test
+	@$(BIN)/python tools/check.py $(FAMILY)
+
 lab: ## open the chapters in JupyterLab
 	@$(ENVIRONMENT) book
 	@# JupyterLab strips the pictures from a notebook that it has not been told to trust.
@@ -61,9 +65,9 @@ notebooks: ## run all notebooks again and bring them into their canonical form
 	@$(ENVIRONMENT) book
 	@$(BIN)/python tools/notebooks.py
 
-bench: ## measure what the layers cost, next to torch and to peers
+bench: ## measure what the layers cost, next to torch and to peers (CASES="Conv2d LSTM")
 	@$(ENVIRONMENT) test
-	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
+	@$(BIN)/python benchmarks/layers.py $(CASES)
 
 noticed: ## write down which test notices which known mistake, to be tried first
 	@$(ENVIRONMENT) test

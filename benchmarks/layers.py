@@ -1,110 +1,80 @@
-"""What the layers cost next to torch's own, forward and backward: `make bench`.
+"""What the layers cost, next to torch's own and to peers: `make bench`.
 
-Both are measured in turn in one process, at sizes that a real network has, and each
-ratio is the median of several rounds; below 1, ours is faster. The peak is what a call
-with its backward pass allocates at most, with input and cotangent counted on both
+Both are measured in turn in one process, at sizes that a real network has, and are
+built anew for each round, since where tensors lie in memory can cost a fifth. A ratio
+is the median over the rounds; below 1, layerlib is faster or leaner. The peak is what a
+call with its backward pass allocates at most, with input and cotangent counted on both
 sides, as torch's profiler reports it.
 """
 
+import argparse
+import contextlib
+import json
 import math
+import os
+import platform
+import re
+import shutil
 import statistics
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # or the profiler writes into the table
 
 import torch
-from torch import Tensor
+from cases import Case, compiled, layers, peers
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves
 from torch.utils.benchmark import Timer
 
-import layerlib
-
 ROUNDS = 5
-IMAGE = (8, 64, 56, 56)
-WORDS = (32, 128, 512)
+WIDE = 33  # the longest name
 
-CASES: dict[str, tuple[Callable[[Any], Any], list[tuple[int, ...]]]] = {
-    "Linear 512 to 512": (lambda nn: nn.Linear(512, 512), [WORDS]),
-    "Bilinear 64, 64 to 32": (lambda nn: nn.Bilinear(64, 64, 32), [(256, 64)] * 2),
-    "Conv2d 3x3": (lambda nn: nn.Conv2d(64, 64, 3), [(8, 64, 32, 32)]),
-    "Conv2d 1x1": (lambda nn: nn.Conv2d(64, 128, 1), [(8, 64, 32, 32)]),
-    "Conv2d 7x7, stride 2": (
-        lambda nn: nn.Conv2d(3, 64, 7, 2, 3),
-        [(8, 3, 64, 64)],
-    ),
-    "Conv2d depthwise 3x3": (
-        lambda nn: nn.Conv2d(64, 64, 3, padding=1, groups=64),
-        [(8, 64, 32, 32)],
-    ),
-    "Conv1d 5, dilation 2": (
-        lambda nn: nn.Conv1d(128, 128, 5, padding=4, dilation=2),
-        [(16, 128, 256)],
-    ),
-    "Conv3d 3x3x3": (lambda nn: nn.Conv3d(16, 32, 3), [(2, 16, 16, 16, 16)]),
-    "ConvTranspose2d 4x4, stride 2": (
-        lambda nn: nn.ConvTranspose2d(64, 32, 4, 2, 1),
-        [(8, 64, 32, 32)],
-    ),
-    "ReflectionPad2d": (lambda nn: nn.ReflectionPad2d(1), [IMAGE]),
-    "Unfold 3x3": (lambda nn: nn.Unfold(3), [(8, 64, 32, 32)]),
-    "MaxPool2d 3x3, stride 2": (lambda nn: nn.MaxPool2d(3, 2, 1), [IMAGE]),
-    "AvgPool2d 2x2": (lambda nn: nn.AvgPool2d(2), [IMAGE]),
-    "AdaptiveAvgPool2d to 1x1": (lambda nn: nn.AdaptiveAvgPool2d(1), [IMAGE]),
-    "AdaptiveAvgPool2d to 7x7": (lambda nn: nn.AdaptiveAvgPool2d(7), [IMAGE]),
-    "Upsample bilinear": (
-        lambda nn: nn.Upsample(scale_factor=2, mode="bilinear"),
-        [(8, 64, 32, 32)],
-    ),
-    "Upsample nearest": (lambda nn: nn.Upsample(scale_factor=2), [(8, 64, 32, 32)]),
-    "PixelShuffle": (lambda nn: nn.PixelShuffle(2), [(8, 64, 32, 32)]),
-    "BatchNorm2d": (lambda nn: nn.BatchNorm2d(64), [IMAGE]),
-    "InstanceNorm2d": (lambda nn: nn.InstanceNorm2d(64), [IMAGE]),
-    "GroupNorm": (lambda nn: nn.GroupNorm(8, 64), [IMAGE]),
-    "LayerNorm": (lambda nn: nn.LayerNorm(512), [WORDS]),
-    "RMSNorm": (lambda nn: nn.RMSNorm(512), [WORDS]),
-    "ReLU": (lambda nn: nn.ReLU(), [WORDS]),
-    "GELU": (lambda nn: nn.GELU(), [WORDS]),
-    "SiLU": (lambda nn: nn.SiLU(), [WORDS]),
-    "ELU": (lambda nn: nn.ELU(), [WORDS]),
-    "Sigmoid": (lambda nn: nn.Sigmoid(), [WORDS]),
-    "GLU": (lambda nn: nn.GLU(), [WORDS]),
-    "Softmax": (lambda nn: nn.Softmax(-1), [WORDS]),
-    "LogSoftmax": (lambda nn: nn.LogSoftmax(-1), [WORDS]),
-    "Dropout": (lambda nn: nn.Dropout(0.1), [WORDS]),
-    "Embedding": (lambda nn: Words(nn.Embedding(10000, 256)), [(64, 128)]),
-    "EmbeddingBag": (lambda nn: Words(nn.EmbeddingBag(10000, 256)), [(64, 128)]),
-    "RNN": (lambda nn: nn.RNN(128, 128, batch_first=True), [(64, 100, 128)]),
-    "LSTM": (lambda nn: nn.LSTM(128, 128, batch_first=True), [(64, 100, 128)]),
-    "GRU": (lambda nn: nn.GRU(128, 128, batch_first=True), [(64, 100, 128)]),
-    "MultiheadAttention": (
-        lambda nn: nn.MultiheadAttention(512, 8, batch_first=True),
-        [WORDS] * 3,
-    ),
-    "TransformerEncoderLayer": (
-        lambda nn: nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True),
-        [WORDS],
-    ),
-    "TransformerDecoderLayer": (
-        lambda nn: nn.TransformerDecoderLayer(512, 8, 2048, batch_first=True),
-        [WORDS] * 2,
-    ),
-}
+Run = Callable[[], object]
+Shapes = list[tuple[int, ...]]
+Timed = Callable[[Run], float]
 
 
-class Words(torch.nn.Module):
-    """Whole numbers out of a drawn input, for the layers that look words up."""
+class Row(NamedTuple):
+    """A layer: theirs in milliseconds, and ratios of ours to theirs."""
 
-    def __init__(self, table: Any) -> None:
-        super().__init__()
-        self.table = table
+    layer: str
+    forward_ms: float
+    forward: float
+    backward_ms: float
+    backward: float
+    peak: float
 
-    def forward(self, drawn: Tensor) -> Any:
-        """The rows of some words."""
-        return self.table((drawn.detach().abs() * 1e4).long() % 10000)
+
+HEADINGS = ("layer", "forward", "ratio", "and back", "ratio", "  peak")
 
 
-def calls(layer: Any, shapes: list[tuple[int, ...]]) -> dict[str, Callable[[], object]]:
+class Table(NamedTuple):
+    """What is measured next to what, and whether it can be."""
+
+    title: str
+    cases: Callable[[], Iterator[Case]]
+    missing: str = ""
+
+
+def tables() -> list[Table]:
+    """All that is measured."""
+    compiler = os.environ.get("CXX", "g++")
+    found = shutil.which(compiler)
+    return [
+        Table("layerlib next to torch.nn", layers),
+        Table(
+            "layerlib, compiled, next to torch.nn, not compiled",
+            compiled,
+            "" if found else f"torch.compile needs a C++ compiler: no {compiler} here",
+        ),
+        Table("layerlib next to einx and delu", peers),
+    ]
+
+
+def calls(layer: Any, shapes: list[tuple[int, ...]]) -> tuple[Run, Run]:
     """The forward pass alone, and with the backward pass."""
     inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
     roots = [x for x in tree_leaves(layer(*inputs)) if x is not None]
@@ -115,10 +85,10 @@ def calls(layer: Any, shapes: list[tuple[int, ...]]) -> dict[str, Callable[[], o
         made = [x for x in tree_leaves(layer(*inputs)) if x is not None]
         return torch.autograd.grad(made, leaves, cotangents, allow_unused=True)
 
-    return {"forward": lambda: layer(*inputs), "and backward": both}
+    return lambda: layer(*inputs), both
 
 
-def seconds(run: Callable[[], object]) -> float:
+def seconds(run: Run) -> float:
     """Median time of one call."""
     timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
     return timer.blocked_autorange(min_run_time=0.05).median
@@ -127,7 +97,7 @@ def seconds(run: Callable[[], object]) -> float:
 def peak(layer: Any, shapes: list[tuple[int, ...]]) -> int:
     """Bytes: of inputs and cotangents, and what a call allocates beyond them."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as told:
-        calls(layer, shapes)["and backward"]()
+        calls(layer, shapes)[1]()
     events = told.profiler.kineto_results.events()  # type: ignore[union-attr]
     held = most = 0
     for event in sorted(
@@ -138,35 +108,128 @@ def peak(layer: Any, shapes: list[tuple[int, ...]]) -> int:
     return most
 
 
-def main(chosen: list[str]) -> None:
-    """Prints the times in milliseconds, the ratios, and the ratio of the peaks."""
-    print(f"{torch.get_num_threads()} threads, median of {ROUNDS} rounds, milliseconds")
-    print(f"{'layer':32}{'pass':14}{'torch':>9}{'layerlib':>10}{'ratio':>7}{'peak':>7}")
-    ratios: dict[str, list[float]] = {"forward": [], "and backward": []}
-    for name, (build, shapes) in CASES.items():
-        if chosen and not any(word in name for word in chosen):
-            continue
+def measured(case: Case, rounds: int, timed: Timed) -> Row:
+    """A row of a table: both layers are built anew in each round."""
+    forward, backward, peaks = [], [], []
+    for _ in range(rounds):
         torch.manual_seed(0)
-        layers = [build(nn) for nn in (torch.nn, layerlib)]
-        peaks = [peak(layer, shapes) for layer in layers]
-        theirs, ours = (calls(layer, shapes) for layer in layers)
-        for kind, found in ratios.items():
-            times = [
-                (seconds(theirs[kind]), seconds(ours[kind])) for _ in range(ROUNDS)
-            ]
-            found.append(statistics.median(m / t for t, m in times))
-            right, mine = (
-                statistics.median(each) * 1e3 for each in zip(*times, strict=True)
-            )
-            told = f"{peaks[1] / peaks[0]:7.2f}" if kind == "and backward" else ""
+        pair = [build() for build in (case.theirs, case.ours)]
+        if not peaks:
+            peaks = [peak(layer, case.shapes) for layer in pair]
+        alone, both = zip(*(calls(layer, case.shapes) for layer in pair), strict=True)
+        forward.append([timed(run) for run in alone])
+        backward.append([timed(run) for run in both])
+    columns = []
+    for times in (forward, backward):
+        columns.append(1e3 * statistics.median(right for right, _ in times))
+        columns.append(statistics.median(mine / right for right, mine in times))
+    return Row(case.name, *columns, peaks[1] / peaks[0])
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """The geometric mean and the largest of each ratio."""
+    columns = list(zip(*rows, strict=True))[1:]
+    means = [math.exp(statistics.fmean(map(math.log, column))) for column in columns]
+    return [Row("geometric mean", *means), Row("largest", *map(max, columns))]
+
+
+def machine() -> str:
+    """What it is measured on, in two lines."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        name = re.search(r"^model name\s*: (.*)$", told, re.MULTILINE)[1]
+    return (
+        f"{name}, {os.cpu_count()} cores; {platform.system()} {platform.release()}\n"
+        f"Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads"
+    )
+
+
+def line(cells: Sequence[str]) -> str:
+    """A row of a table in Markdown, its columns below each other."""
+    first, *others = cells
+    wide = map(len, HEADINGS[1:])
+    shown = (f"{cell:>{w}}" for cell, w in zip(others, wide, strict=True))
+    return f"| {first:{WIDE}} | {' | '.join(shown)} |"
+
+
+def cells(row: Row, *, times: bool = True) -> list[str]:
+    """What is written in a row; times say nothing in a summary."""
+    layer, *numbers = row
+    hidden = () if times else (0, 2)
+    told = (("" if n in hidden else f"{x:.2f}") for n, x in enumerate(numbers))
+    return [layer, *told]
+
+
+def report(
+    chosen: Sequence[str], rounds: int, timed: Timed, say: Callable[[str], None]
+) -> dict[str, list[Row]]:
+    """Measures what is chosen and says it as Markdown, row by row."""
+    say(f"# What the layers cost\n\n{machine()}\n")
+    say(
+        "Theirs in milliseconds, forward alone, then with the way back; and ratios of\n"
+        f"layerlib to it, medians of {rounds} rounds: below 1, layerlib is faster, or\n"
+        "needs less memory at its peak, with the way back."
+    )
+    found: dict[str, list[Row]] = {}
+    for table in tables():
+        cases = [case for case in table.cases() if is_chosen(case, chosen)]
+        if not cases:
+            continue
+        say(f"\n## {table.title}\n")
+        if table.missing:
+            say(f"Left out: {table.missing}.")
+            continue
+        say(line(HEADINGS))
+        say(line(["-" * WIDE, *("-" * (len(name) - 1) + ":" for name in HEADINGS[1:])]))
+        rows = found[table.title] = []
+        for case in cases:
+            rows.append(measured(case, rounds, timed))
+            say(line(cells(rows[-1])))
+        for row in summary(rows):
+            say(line(cells(row, times=False)))
+    return found
+
+
+def is_chosen(case: Case, words: Sequence[str]) -> bool:
+    """Whether a name on the command line is in the case's, if there is any."""
+    return not words or any(word.lower() in case.name.lower() for word in words)
+
+
+def main(arguments: Sequence[str] | None = None, timed: Timed = seconds) -> int:
+    """Prints the tables; returns 2, after one line, where a name is no case's."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", help="parts of names; all by default")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--markdown", type=Path, help="a file for the tables")
+    parser.add_argument("--json", type=Path, help="a file for the numbers")
+    options = parser.parse_args(arguments)
+    known = [case for table in tables() for case in table.cases()]
+    for word in options.cases:
+        if not any(is_chosen(case, [word]) for case in known):
+            first = dict.fromkeys(re.split(r"\W", case.name)[0] for case in known)
             print(
-                f"{name:32}{kind:14}{right:9.2f}{mine:10.2f}{found[-1]:7.2f}{told}",
-                flush=True,
+                f"no case is called {word!r}; there are: {', '.join(first)}",
+                file=sys.stderr,
             )
-    for kind, found in ratios.items():
-        mean = math.exp(statistics.fmean(map(math.log, found)))
-        print(f"{'geometric mean, largest':32}{kind:14}{mean:26.2f}{max(found):7.2f}")
+            return 2
+    text = []
+
+    def say(told: str) -> None:
+        print(told, flush=True)
+        text.append(f"{told}\n")
+
+    found = report(options.cases, options.rounds, timed, say)
+    if options.markdown:
+        options.markdown.write_text("".join(text), encoding="utf-8")
+    if options.json:
+        told = {"machine": machine().splitlines(), "rounds": options.rounds}
+        for title, rows in found.items():
+            told[title] = [row._asdict() for row in [*rows, *summary(rows)]]
+        options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -8,12 +8,13 @@ does not; which one that was stands in `noticed.json`. An entry that is missing 
 of date costs time, and nothing else.
 """
 
+import ast
+import functools
+import importlib
 import inspect
 import json
-import re
 import shutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,18 @@ class FirstFailure:
     """Which test failed first, or could not even be collected."""
 
     test = ""
+
+    def pytest_sessionstart(self) -> None:
+        """Called by pytest before it collects: what is imported anew gets its parts.
+
+        Python sets `layerlib.conv` when it loads that module, and it is loaded already.
+        """
+        for name in ["layerlib", *sorted(sys.modules)]:
+            above, _, part = name.rpartition(".")
+            if above.split(".")[0] == "layerlib":
+                package = importlib.import_module(above)
+                if not hasattr(package, part):
+                    setattr(package, part, sys.modules[name])
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Called by pytest after each test."""
@@ -46,47 +59,56 @@ def main(folder: Path) -> None:
     shutil.copytree(TESTS.parent / "layerlib", package)
     sys.path.insert(0, str(folder))
     file = package / f"{plan['file'].replace('.', '/')}.py"
-    source, stale, noticed = file.read_text(encoding="utf-8"), set[str](), {}
+    module = f"layerlib.{plan['file']}".removesuffix(".__init__")
+    source, noticed = file.read_text(encoding="utf-8"), {}
     for group, (chosen, known, mistakes) in plan["groups"].items():
-        guesses = sorted(set(known.values()))
-        unbroken = guesses if set(mistakes) == set(known) else chosen
-        assert not failure(unbroken, stale), "the tests fail without any mistake"
-        assert Path(sys.modules["layerlib"].__file__).parent == package
-        stale, noticed[group] = importers(f"layerlib.{plan['file']}"), {}
+        noticed[group] = {}
         for mistake, (right, wrong) in mistakes.items():
             assert source.count(right) == 1, f"no place, or several, for: {mistake}"
             file.write_text(source.replace(right, wrong), encoding="utf-8")
-            guess = failure([known[mistake]], stale) if mistake in known else ""
-            noticed[group][mistake] = guess or failure(chosen, stale)
-        file.write_text(source, encoding="utf-8")
-        # None was noticed for another reason than the mistake.
-        assert not failure(unbroken, stale), "the tests fail after the mistakes"
+            guess = failure([known[mistake]], module) if mistake in known else ""
+            noticed[group][mistake] = guess or failure(chosen, module)
+    # None was noticed for another reason than the mistake.
+    file.write_text(source, encoding="utf-8")
+    noticing = {test for tests in noticed.values() for test in tests.values() if test}
+    assert not failure(sorted(noticing), module), "a test fails without any mistake"
+    assert Path(sys.modules["layerlib"].__file__).parent == package
     (folder / "noticed.json").write_text(json.dumps(noticed), encoding="utf-8")
 
 
 def importers(module: str) -> set[str]:
     """A module, and those of layerlib that import it, at once or through another."""
     loaded = [name for name in sys.modules if name.split(".")[0] == "layerlib"]
-    sources = {name: inspect.getsource(sys.modules[name]) for name in loaded}
+    imports = {name: imported(inspect.getsource(sys.modules[name])) for name in loaded}
     found, before = {module}, set[str]()
     while found != before:
         before = set(found)
-        those = "|".join(map(re.escape, found))
-        pattern = re.compile(rf"^\s*(from|import) ({those})( |$)", re.MULTILINE)
-        found |= {name for name, text in sources.items() if pattern.search(text)}
+        found |= {name for name, those in imports.items() if found & those}
     return found | {"layerlib"}  # the hook that checks the shapes wants it fresh
 
 
-def failure(chosen: list[str], stale: Iterable[str]) -> str:
+@functools.cache
+def imported(source: str) -> set[str]:
+    """The modules that a source imports, or something out of them."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return found
+
+
+def failure(chosen: list[str], module: str) -> str:
     """The first of the chosen tests that fails on the copy as it is now, if any.
 
-    The tests are imported anew, and of layerlib what is `stale`.
+    The tests are imported anew, and of layerlib the module and what imports it.
     """
     helpers = {file.stem for file in TESTS.glob("*.py")}
     tests = {"conftest", "examples", "tests", *helpers}
     for name in [name for name in sys.modules if name.split(".")[0] in tests]:
         del sys.modules[name]
-    for name in stale:
+    for name in importers(module):
         sys.modules.pop(name, None)
     clear_caches()  # they would take a class that is imported anew for the old one
     hooks, first = list(sys.meta_path), FirstFailure()

@@ -48,21 +48,30 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "inputs given, not copied": ("copy.deepcopy(x.detach())", "x.detach()"),
     },
-    "lab.figures": {
-        "the first term only": ("_cells(self._made_of[flat])", "_cells(self._made_of[flat][:1])"),
-        "rows and columns exchanged": (
-            "left + (beside * columns + column) * self.cell",
-            "left + (beside * columns + row) * self.cell",
-        ),
+    "lab.terms": {
         "what one input gives alone counted again": (
             "table = table - tables[each]",
             "table = table - 0 * tables[each]",
         ),
-        "other random numbers in each call": ("            torch.set_rng_state(self._dice)\n", ""),
+        "other random numbers in each call": ("with torch.no_grad(), torch.random.fork_rng(devices=[]):", "with torch.no_grad():"),
         "a mask is moved": ("if x.isfinite().all()]", "]"),
+        "an influence that one random point hides": ("changed |=", "changed ="),
+    },
+    "lab.panel point_at": {
+        "rows and columns exchanged": (
+            "left + (beside * columns + column) * self.cell",
+            "left + (beside * columns + row) * self.cell",
+        ),
+        "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
+    },
+    "lab.point_at": {
+        "the first term only": ("_cells(self._made_of[flat])", "_cells(self._made_of[flat][:1])"),
         "shares of another number of parts": ("abs(x[0] * parts - 1) < 1e-6", "True"),
         "the cells that decide unchecked": ("right = bool(seen) and math", "right = True or math"),
-        "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
+    },
+    "lab.still": {
+        "ids that stand twice on a page": ('"svg.hashsalt": alt', '"svg.hashsalt": ""'),
+        "black on a dark page": (r'r"\1: currentColor"', 'r"\1: #000000"'),
     },
     "__init__ namespace": {
         "a family that is left out": ("if not module.ispkg", "if module.name != 'shapes'"),

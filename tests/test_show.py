@@ -1,5 +1,13 @@
 """`show` gives the source that runs, `moves` the operations that ran."""
 
+import importlib
+import linecache
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
@@ -21,6 +29,91 @@ def test_source_stands_below_its_lines() -> None:
 def test_source_of_a_class_and_of_a_method() -> None:
     assert str(show(layerlib.Flatten)).startswith("FLATTEN = Rearrange(")
     assert str(show(layerlib.Flatten.forward)).startswith("def forward(")
+
+
+MODULE = '''
+from layerlib.conventions.signature import along, convention
+from layerlib.linear import DOT as PRODUCT, LINEAR
+from layerlib.recipe import Bend, Reduce, Recipe
+import torch
+
+HIGHEST = Reduce("... k -> ...", "max")
+EXP = Bend("exp", torch.exp)
+WAYS: dict[str, Recipe] = {
+    "there": Recipe("i, j -> i j"),
+    "back": Recipe("j, i -> i j"),
+}
+UNUSED = Recipe("i ->")
+small = 3
+
+
+def checked(layer, n, given):
+    """Nothing."""
+
+
+@along(checked)
+def pool(input, small=2):
+    """Not by UNUSED."""
+    x = LINEAR(EXP(input), WAYS["there"](input, input))
+    return HIGHEST(x)
+
+
+pool1d, pool2d, pool3d = pool
+
+
+@convention(checked)
+def plain(input):
+    return input
+'''
+
+
+@pytest.fixture
+def family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[types.ModuleType]:
+    (tmp_path / "a_family.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("a_family")
+    del sys.modules["a_family"]
+
+
+def test_a_function_along_axes_is_shown_once_with_all_that_it_uses(
+    family: types.ModuleType,
+) -> None:
+    shown = str(show(family.pool2d))
+    assert shown == str(show(family.pool)) == str(show(family.pool1d))
+    lines, source = shown.split("\n\n\n")
+    used = [MODULE[MODULE.index("HIGHEST =") : MODULE.index("UNUSED")].strip()]
+    assert lines.splitlines() == [
+        'LINEAR = Recipe("... i, o i -> ... o")',
+        *used[0].splitlines(),
+    ]
+    assert source == MODULE[MODULE.index("@along") : MODULE.index("\n\n\npool1d")]
+    namespace: dict[str, Any] = {}
+    exec("import torch; from layerlib.recipe import *\n" + lines, namespace)  # noqa: S102
+    assert namespace["HIGHEST"] == family.HIGHEST
+
+
+def test_a_function_with_a_convention_is_shown_with_it(
+    family: types.ModuleType,
+) -> None:
+    assert str(show(family.plain)) == (
+        "@convention(checked)\ndef plain(input):\n    return input"
+    )
+
+
+def test_source_of_a_notebook_needs_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "<ipython-input-1>"
+    text = "def cell(x):\n    return LINE(x)\n"
+    monkeypatch.setitem(
+        linecache.cache,
+        name,
+        (len(text), None, [*text.splitlines(keepends=True)], name),
+    )
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(text, name, "exec"), namespace)  # noqa: S102
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    assert str(show(namespace["cell"])) == text.rstrip()
 
 
 def test_markdown_is_a_block_of_python() -> None:

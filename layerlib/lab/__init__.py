@@ -1,9 +1,11 @@
 """What a page looks at layers with: pictures, sources, operations, and a comparison."""
 
-from layerlib.lab.figures import PointAt, Still, influences, point_at, still, terms
 from layerlib.lab.lines import Lines, lines
 from layerlib.lab.oracle import Report, raised, same
+from layerlib.lab.point_at import PointAt, point_at
 from layerlib.lab.show import Source, moves, show
+from layerlib.lab.still import Still, still
+from layerlib.lab.terms import influences, terms
 
 __all__ = [
     "Lines", "PointAt", "Report", "Source", "Still", "influences", "lines", "moves",

@@ -1,15 +1,19 @@
 """The source that runs, and the operations that ran."""
 
+import ast
 import inspect
-import re
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from layerlib.recipe import Bend, Line
 
 
 class Source:
@@ -28,8 +32,11 @@ class Source:
 def show(obj: Any) -> Source:
     """The source of a function or class, below the lines of letters that it uses.
 
-    A method is given by its class: ``show(Linear.forward)``. A chapter shows the code
-    of layerlib in this way, so that what is read is what runs.
+    Lines and bends stand above it, and what else its module gives a name in capitals.
+    A function along several axes (`conv`, which is `conv1d` and its kin) is shown once,
+    with the decorator that says what torch does first. A method is given by its class:
+    ``show(Linear.forward)``. A chapter shows the code of layerlib in this way, so that
+    what is read is what runs.
 
     Raises:
         TypeError: the object has no source in Python, as most of torch's functions.
@@ -40,17 +47,49 @@ def show(obj: Any) -> Source:
         \"\"\"The input against each row of the weight, plus the bias.\"\"\"
         return linear(input, self.weight, self.bias)
     """
+    one = obj[0] if isinstance(obj, tuple) and obj else obj
     try:
-        source = textwrap.dedent(inspect.getsource(obj)).rstrip()
+        source = textwrap.dedent(inspect.getsource(one)).rstrip()
     except (TypeError, OSError) as error:
         raise TypeError(f"show: {obj!r} has no source in Python") from error
-    module = inspect.getsource(inspect.getmodule(obj) or obj)
-    used = [
-        line
-        for line in re.findall(r"^[A-Z_]+ = .*$", module, flags=re.MULTILINE)
-        if re.search(rf"\b{line.split()[0]}\b", source)
-    ]
+    names = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+    used = [text for name, text in _constants(inspect.getmodule(one)) if name in names]
     return Source("\n".join([*used, "", "", source]) if used else source)
+
+
+def _constants(module: ModuleType | None) -> Iterator[tuple[str, str]]:
+    """The names in capitals of a module, and the statements that define them.
+
+    Of those that come from another module, the lines and bends.
+    """
+    text = _text(module)
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.ImportFrom):
+            home = sys.modules.get(statement.module or "")
+            taken = {alias.name for alias in statement.names}
+            lines = {n for n in taken if isinstance(getattr(home, n, 0), Line | Bend)}
+            found = _constants(home) if lines else iter(())
+            yield from (pair for pair in found if pair[0] in lines)
+        for name in _targets(statement):
+            if name.isupper():
+                yield name, ast.get_source_segment(text, statement) or ""
+
+
+def _text(module: ModuleType | None) -> str:
+    """The source of a module; nothing for a notebook, which has none."""
+    try:
+        return inspect.getsource(module) if module else ""
+    except (TypeError, OSError):
+        return ""
+
+
+def _targets(statement: ast.stmt) -> list[str]:
+    """The names that a statement gives a value."""
+    several = isinstance(statement, ast.Assign) and statement.targets
+    one = isinstance(statement, ast.AnnAssign) and [statement.target]
+    return [
+        target.id for target in several or one or [] if isinstance(target, ast.Name)
+    ]
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]

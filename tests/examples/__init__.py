@@ -28,6 +28,12 @@ def randn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(shape, dtype=dtype, generator=dice)
 
 
+def whole(*shape: int) -> Tensor:
+    """The same small whole numbers in each test, and others for other shapes."""
+    dice = torch.Generator().manual_seed(sum(shape))
+    return torch.randint(-4, 5, shape, generator=dice)
+
+
 @dataclass
 class Example:
     """How to build a layer (or further arguments of a function), and what goes in.
