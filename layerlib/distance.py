@@ -6,45 +6,38 @@ import torch
 from jaxtyping import Num, Shaped
 from torch import Tensor, nn
 
-from layerlib.conventions.dtypes import wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions.distance import by_pair
+from layerlib.conventions.signature import convention
 from layerlib.engine.gradient import with_gradient
-from layerlib.recipe import Recipe
+from layerlib.recipe import Bend, Recipe, Reduce
 
 DOT = Recipe("... i, ... i -> ...")
+TOTAL = Reduce("... i -> ... 1", "sum")
+LARGEST = Reduce("... i -> ... 1", "max")
+SMALLEST = Reduce("... i -> ... 1", "min")
+POWER = Bend("power", torch.pow)
+SIGN = Bend("sign", torch.sign)
+AT_LEAST = Bend("at least", torch.clamp_min)
 
 
-def _length_gradient(
-    _needed: object, cotangent: Tensor, length: Tensor, x: Tensor, p: float, dim: int
-) -> list[Tensor | None]:
+def _length(x: Tensor, p: float) -> Tensor:
+    """The p-norm along the last axis. Where it is zero, so is its gradient."""
+    size = x.abs()
+    if math.isinf(p):
+        return LARGEST(size) if p > 0 else SMALLEST(size)
     if p == 0:  # a count
-        return [None]
-    size = x.abs()
-    if math.isinf(p):
-        share = (size == length).to(size.dtype)
-        share = share / share.sum(dim, keepdim=True)
-    else:
-        share = (size / length.masked_fill(length == 0, 1)).pow(p - 1)
-    return [cotangent * x.sgn() * share.masked_fill(size == 0, 0)]
+        return TOTAL(SIGN(size.detach()))
+    total = TOTAL(POWER(size.masked_fill(size == 0, 0), p))
+    return SIGN(total) * POWER(total.masked_fill(total == 0, 1), 1 / p)
 
 
-@with_gradient(_length_gradient, keeps_output=True)
-def _length(x: Tensor, p: float, dim: int) -> Tensor:
-    """The p-norm along one axis, which stays. Where it is zero, so is its gradient."""
-    size = x.abs()
-    if math.isinf(p):
-        return (size.amax if p > 0 else size.amin)(dim, keepdim=True)
-    if p == 0:
-        return (size != 0).to(size.dtype).sum(dim, keepdim=True)
-    return size.pow(p).sum(dim, keepdim=True).pow(1 / p)
+@with_gradient(lambda _needed, cotangent, *_: [cotangent, None], keeps_inputs=False)
+def _raised(length: Tensor, eps: float) -> Tensor:
+    """At least eps; as in torch, the gradient does not see that it was raised."""
+    return AT_LEAST(length, eps)
 
 
-@with_gradient(lambda _needed, cotangent, *_: [cotangent], keeps_inputs=False)
-def _at_least(length: Tensor, eps: float) -> Tensor:
-    # as in torch, the gradient does not see that a length was raised
-    return length.clamp(min=eps)
-
-
+@convention(by_pair)
 def cosine_similarity(
     x1: Shaped[Tensor, "..."],
     x2: Shaped[Tensor, "..."],
@@ -65,13 +58,11 @@ def cosine_similarity(
 
     Source: `torch.nn.functional.cosine_similarity`.
     """
-    x1, x2, dtype = _alike("cosine_similarity", x1, x2)
-    real = dtype.is_floating_point
-    expect("cosine_similarity", real, "real numbers", dtype, TypeError)
-    one, two = (x / _at_least(_length(x, 2.0, dim), eps) for x in (x1, x2))
-    return (one * two).sum(dim).to(dtype)
+    one, two = (x / _raised(_length(x, 2.0), eps) for x in (x1, x2))
+    return DOT(one, two)
 
 
+@convention(by_pair)
 def pairwise_distance(
     x1: Num[Tensor, "..."],
     x2: Num[Tensor, "..."],
@@ -91,24 +82,8 @@ def pairwise_distance(
 
     Source: `torch.nn.functional.pairwise_distance`.
     """
-    x1, x2, dtype = _alike("pairwise_distance", x1, x2)
-    length = _length(x1 - x2 + eps, p, -1)
-    length = length.to(dtype.to_real()) if dtype.itemsize == 2 else length
-    return length if keepdim or not x1.ndim else length.squeeze(-1)
-
-
-def _alike(layer: str, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, torch.dtype]:
-    """Both in one shape, in at least single precision if they are in half."""
-    try:
-        both = torch.broadcast_tensors(x1, x2)  # type: ignore[no-untyped-call]
-    except RuntimeError as error:
-        raise ValueError(
-            f"{layer}: expected two shapes that can be broadcast, got "
-            f"{tuple(x1.shape)} and {tuple(x2.shape)}"
-        ) from error
-    dtype = (x1.new_zeros(1) + x2.new_zeros(1)).dtype
-    one, two = (wide(x.to(dtype)) for x in both)
-    return one, two, dtype
+    distance = _length(x1 - x2 + eps, p)
+    return distance if keepdim else distance.squeeze(-1)
 
 
 class CosineSimilarity(nn.CosineSimilarity):
@@ -124,7 +99,7 @@ class CosineSimilarity(nn.CosineSimilarity):
 class PairwiseDistance(nn.PairwiseDistance):
     """``(..., i), (..., i) -> (...)``: `torch.nn.PairwiseDistance`."""
 
-    line = DOT
+    line = TOTAL
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """How far apart two vectors are: `pairwise_distance`."""

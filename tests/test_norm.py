@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib import norm
+from layerlib.engine import pieces
 from layerlib.lab import same
 from layerlib.norm import (
     BATCH,
@@ -20,7 +21,7 @@ from layerlib.norm import (
     INSTANCE,
     LAYER,
     MERGED,
-    NEIGHBOURS,
+    NEIGHBORS,
     batch_norm,
     group_norm,
     instance_norm,
@@ -172,7 +173,7 @@ def test_root_mean_square_of_two_dtypes(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_many_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(norm, "PIECE", 16)
+    monkeypatch.setattr(pieces, "PIECE", 16)
     same(*(closed(name, ours) for ours in (True, False)), *features(name), second=True)
 
 
@@ -403,7 +404,7 @@ def test_local_response_is_of_neighbours() -> None:
     x = randn(2, 6, 4)
     padded = torch.constant_pad_nd(x**2, (0, 0, 2, 1))
     seen = torch.stack([padded[:, k : k + 6] for k in range(4)], -1)
-    right = x / (2.0 + 0.5 / 4 * NEIGHBOURS(seen)) ** 0.75
+    right = x / (2.0 + 0.5 / 4 * NEIGHBORS(seen)) ** 0.75
     torch.testing.assert_close(local_response_norm(x, 4, 0.5, 0.75, 2.0), right)
 
 

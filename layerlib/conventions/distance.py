@@ -1,0 +1,28 @@
+"""What torch does with two tensors whose vectors are compared."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from layerlib.conventions.dtypes import wide
+from layerlib.conventions.expect import expect
+from layerlib.conventions.norm import Misfit, WrongKind, tensor
+from layerlib.conventions.signature import Given
+
+
+def by_pair(layer: str, _: int, given: Given) -> Callable[[Tensor], Tensor]:
+    """Both in one shape and dtype, 16 bits as 32, and their vectors along the last."""
+    x1, x2 = (tensor(layer, given, name) for name in ("x1", "x2"))
+    pairs = zip(x1.shape[::-1], x2.shape[::-1], strict=False)
+    fits, told = all(n == m or 1 in (n, m) for n, m in pairs), "two shapes that can be"
+    got = f"{tuple(x1.shape)} and {tuple(x2.shape)}"
+    expect(layer, fits, f"{told} broadcast", got, Misfit)
+    dtype, axis = (x1.new_zeros(1) + x2.new_zeros(1)).dtype, given.get("dim", -1)
+    real = dtype.is_floating_point or "dim" not in given
+    expect(layer, real, "real numbers", dtype, WrongKind)
+    for name, x in zip(("x1", "x2"), torch.broadcast_tensors(x1, x2), strict=True):
+        moved = wide(x.to(dtype)).movedim(axis, -1)
+        given[name] = moved if x.ndim else moved.reshape(1)
+    half = dtype.itemsize == 2
+    return lambda y: (y.to(dtype) if half else y).reshape(y.shape if x.ndim else ())
