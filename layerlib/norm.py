@@ -15,6 +15,7 @@ from layerlib.conventions.expect import expect
 from layerlib.conventions.layer import Computed
 from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Rearrange, Reduce
+from layerlib.engine.kernel import Kernel
 from layerlib.windows import windows
 
 BATCH = Reduce("b c n -> 1 c 1", "mean")
@@ -399,7 +400,7 @@ def _over_last(
 def _near(x: Tensor, before: int, after: int) -> Tensor:
     """Each channel, plus those just before and after it."""
     padded = torch.constant_pad_nd(MERGED(x), (0, 0, before, after))
-    seen = windows(padded, (before + after + 1, 1), (1, 1), (1, 1))
+    seen = windows(padded, Kernel((before + after + 1, 1))).tensor()
     return NEIGHBOURS(seen).reshape(x.shape)
 
 
