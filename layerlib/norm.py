@@ -14,8 +14,8 @@ from layerlib.conventions.dtypes import HALVES, wide
 from layerlib.conventions.expect import expect
 from layerlib.conventions.layer import Computed
 from layerlib.engine.gradient import with_gradient
-from layerlib.recipe import Rearrange, Reduce
 from layerlib.engine.kernel import Kernel
+from layerlib.recipe import Rearrange, Reduce
 from layerlib.windows import windows
 
 BATCH = Reduce("b c n -> 1 c 1", "mean")

@@ -104,12 +104,13 @@ def pad(layer: str, _n: int, given: Given) -> Finish | None:
     one = input.ndim == 0
     given["input"] = input[None] if one else input
     given["pad"] = [(b, a) for _, b, a in _by_axis(widths[:6] or (0, 0))][::-1]
-    given["value"] = input.new_full((), value) if value else None
+    whole = not (input.is_floating_point() or input.is_complex())
+    given["value"] = (int(value) if whole else value) if value else None
     return (lambda output: output[0]) if one else None
 
 
 def _check_widths(
-    layer: str, input: Tensor, widths: Sequence[int], mode: str, value: float | None
+    layer: str, input: Tensor, widths: Sequence[int], mode: str, value: object
 ) -> None:
     n, modes = len(widths) // 2, ["constant", "reflect", "replicate", "circular"]
     constant = mode == "constant"

@@ -3,14 +3,16 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 from torch import Tensor
 
+from layerlib.conventions.dtypes import wide
 from layerlib.engine.gradient import adjoints
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Kernel:
     """How windows lie, with a number for each axis: they are `stride` cells apart.
@@ -58,7 +60,7 @@ class Kernel:
 
 
 def resized(input: Tensor, widths: Sequence[int]) -> Tensor:
-    """Zeros beyond the edges, or fewer cells, as `pad`; no copy where nothing changes."""
+    """Zeros beyond the edges, or fewer cells, as by `pad`; a copy where that changes."""
     return torch.constant_pad_nd(input, widths) if any(widths) else input
 
 
@@ -70,10 +72,11 @@ def _see(input: Tensor, length: tuple[int, ...], kernel: Kernel) -> Tensor:
 
 def _add(windows: Tensor, length: tuple[int, ...], kernel: Kernel) -> Tensor:
     m, n = kernel.counts(length), len(length)
+    windows, dtype = wide(windows), windows.dtype
     output = windows.new_zeros(*windows.shape[: -n - 1], *length)
     for k, at in enumerate(kernel.places(m)):
         output[..., *at].add_(windows[..., k])
-    return output
+    return output.to(dtype)
 
 
 seen, added = adjoints(_see, _add)

@@ -1,7 +1,8 @@
-"""A padding as a matrix of ones and zeros that is not stored: copying is what it does."""
+"""A padding as a matrix of ones and zeros that is not stored, since it only copies."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import no_type_check
 
 import torch
 from torch import Tensor
@@ -9,11 +10,12 @@ from torch import Tensor
 from layerlib.conventions.dtypes import wide
 from layerlib.engine.gradient import adjoints
 from layerlib.engine.kernel import resized
-from layerlib.recipe import Deferred, Line, Operand
+from layerlib.recipe import Deferred, Line, Operand, stored
 
 Mode = Callable[[int, int], int]
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Padding(Deferred):
     """``(y, h)``: in row y a 1 for the cell h that it shows, if it shows one.
@@ -49,7 +51,7 @@ class Padding(Deferred):
         if not isinstance(input, Tensor) or not all(
             isinstance(p, Padding) for p in paddings
         ):
-            return super().run(line, inputs, **sizes)
+            return line.stored(*map(stored, inputs), **sizes)
         line.sizes(*inputs)
         widths = [w for p in reversed(paddings) for w in (p.before, p.after)]
         if paddings[0].mode is None:

@@ -33,22 +33,32 @@ after all. Products of so few rows run at the speed of memory; and with a stride
 cells of a place do not lie in a row. 7 by 7 on 3 channels takes a third of the time."""
 
 
-def _runs(kernel: Kernel, plane: tuple[int, ...]) -> list[slice]:
-    """For each place, the run of the cells that windows see in a flattened plane.
-
-    It goes from the first window's to the last one's, and over some cells between two
-    rows that no window begins at.
-    """
-    flat = [math.prod(plane[axis + 1 :]) for axis in range(len(plane))]
-    last = [n - d * (k - 1) - 1 for n, k, d in zip(plane, kernel.size, kernel.dilation, strict=True)]
-    reach = _dot(last, flat) + 1
-    places = itertools.product(*map(range, kernel.size))
-    steps = [d * f for d, f in zip(kernel.dilation, flat, strict=True)]
-    return [slice(at, at + reach) for at in (_dot(place, steps) for place in places)]
-
-
 def _dot(one: Any, other: Any) -> Any:
     return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _output(kernel: Kernel, x: Tensor, kernels: Tensor) -> Tensor:
+    """``b g i *n, k g o i -> b g o *m``: one product for each place, added in place.
+
+    A run goes from the first window's cell to the last one's; between two rows it has
+    some cells that no window begins at.
+    """
+    (b, g, _, *n), (k, _, *two), m = x.shape, kernels.shape, kernel.counts(x.shape[3:])
+    flat = [math.prod(n[axis + 1 :]) for axis in range(len(n))]
+    reach = _dot([each - 1 for each in m], flat) + 1
+    cells = x.flatten(3).flatten(0, 1)
+    each = kernels[:, None].expand(k, b, g, *two).reshape(k, b * g, *two).contiguous()
+    total = None
+    for run, weight in zip(_runs(kernel, flat, reach), each, strict=True):
+        total = _add_product(total, weight, cells[..., run])
+    size = b, g, two[0], *m
+    return total.as_strided(size, (g * two[0] * reach, two[0] * reach, reach, *flat))
+
+
+def _runs(kernel: Kernel, flat: list[int], reach: int) -> Iterator[slice]:
+    for place in itertools.product(*map(range, kernel.size)):
+        at = _dot(place, [d * f for d, f in zip(kernel.dilation, flat, strict=True)])
+        yield slice(at, at + reach)
 
 
 def _add_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
@@ -61,114 +71,83 @@ def _add_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
     return total.baddbmm_(one, other)
 
 
-def _output(kernel: Kernel, x: Tensor, kernels: Tensor) -> Tensor:
-    """``b g i *n, k g o i -> b g o *m``."""
-    (b, g, _, *n), (k, _, *two) = x.shape, kernels.shape
-    rows = x.flatten(3).flatten(0, 1)
-    each = kernels[:, None].expand(k, b, g, *two).reshape(k, b * g, *two)
-    total = None
-    for run, weight in zip(_runs(kernel, tuple(n)), each, strict=True):
-        total = _add_product(total, weight, rows[..., run])
-    m = kernel.counts(n)
-    total = resized(total, (0, math.prod([m[0], *n[1:]]) - total.shape[-1]))
-    return total.view(b, g, two[0], m[0], *n[1:])[..., *map(slice, m)]
-
-
-def _input(kernel: Kernel, kernels: Tensor, y: Tensor) -> Tensor:
-    """``k g o i, b g o *m -> b g i *n``: the same sum, over the output framed.
-
-    At the other end of the kernel from where a window sees a cell, the cell sees it.
-    """
-    reach = [d * (k - 1) for k, d in zip(kernel.size, kernel.dilation, strict=True)]
-    around = [width for r in reversed(reach) for width in (r, r)]
-    return _output(kernel, resized(y, around), kernels.flip(0).mT.contiguous())
-
-
 def _kernels(kernel: Kernel, x: Tensor, y: Tensor) -> Tensor:
-    """``b g i *n, b g o *m -> k g o i``: one product for each place, for all rows."""
-    n, m = x.shape[3:], y.shape[3:]
+    """``b g i *n, b g o *m -> k g o i``: with zeros between, the rows of both lie alike."""
+    (b, g, _, *n), m = x.shape, y.shape[3:]
     after = [
         w for a, b in zip(reversed(n), reversed(m), strict=True) for w in (0, a - b)
     ]
-    y = resized(y, after).movedim(0, 2).flatten(2)
-    x = x.movedim(0, 2).flatten(2).mT.contiguous()
-    beyond = y.shape[-1] - math.prod(n)
-    runs = [slice(run.start, run.stop + beyond) for run in _runs(kernel, tuple(n))]
-    found = y.new_empty(len(runs), *y.shape[:2], x.shape[-1])
-    for to, run in zip(found, runs, strict=True):
-        to.baddbmm_(y[..., : run.stop - run.start], x[:, run], beta=0)
-    return found
+    flat = [math.prod(n[axis + 1 :]) for axis in range(len(n))]
+    reach = _dot([each - 1 for each in m], flat) + 1
+    cells = x.flatten(3).flatten(0, 1)
+    y = resized(y, after).flatten(3).flatten(0, 1)[..., :reach]
+    found = [
+        _add_product(None, y, cells[..., run].mT).unflatten(0, (b, g)).sum(0)
+        for run in _runs(kernel, flat, reach)
+    ]
+    return torch.stack(found)
 
 
-def _by_channel(kernel: Kernel, x: Tensor) -> Tensor:
-    """``b g i *n -> b g (i k) *m``: windows, as channels."""
-    return seen(x, tuple(x.shape[3:]), kernel).movedim(-1, 3).flatten(2, 3)
+def _by_place(
+    kernel: Kernel,
+    _: object,
+    x: Tensor | None,
+    kernels: Tensor | None,
+    y: Tensor | None,
+) -> Tensor:
+    """The one of three that is None, where the windows are views."""
+    if kernels is None:
+        return _kernels(kernel, x, y)
+    if y is None:
+        return _output(kernel, x, kernels)
+    # From a cell's side the kernel runs backwards, over the output with zeros around.
+    reach = [d * (k - 1) for k, d in zip(kernel.size, kernel.dilation, strict=True)]
+    around = resized(y, [width for r in reversed(reach) for width in (r, r)])
+    return _output(kernel, around, kernels.flip(0).mT)
 
 
-def _face(
+def _by_window(
     kernel: Kernel, length: tuple[int, ...],
     x: Tensor | None, kernels: Tensor | None, y: Tensor | None,
 ) -> Tensor:  # fmt: skip
-    """What is None, of a piece of the batch."""
+    """The same where they are stored, as channels of a kernel with one place."""
     place, k = Kernel((1,) * len(length)), math.prod(kernel.size)
-    stored = k > 1 and _is_stored(kernel, kernels, x, y)
-    if stored and kernels is not None:
-        kernels = kernels.permute(1, 2, 3, 0).flatten(2)[None]
-    if x is None and stored:
-        stamps = _output(place, y, kernels.mT.contiguous()).unflatten(2, (-1, k))
-        return added(stamps.movedim(3, -1), length, kernel)
-    if x is None:
-        return _input(kernel, kernels, y)
-    if not stored:
-        return (
-            _kernels(kernel, x, y) if kernels is None else _output(kernel, x, kernels)
-        )
-    x = _by_channel(kernel, x)
     if kernels is not None:
-        return _output(place, x, kernels.contiguous())
-    found = _kernels(place, x, y)
-    return found[0].unflatten(-1, (-1, k)).movedim(-1, 0)
+        kernels = kernels.permute(1, 2, 3, 0).flatten(2)[None]
+    if x is not None:
+        x = seen(x, length, kernel).movedim(-1, 3).flatten(2, 3)
+    found = _by_place(place, length, x, kernels, y)
+    if y is None:
+        return found
+    if x is not None:
+        return found[0].unflatten(-1, (-1, k)).movedim(-1, 0)
+    return added(found.unflatten(2, (-1, k)).movedim(3, -1), length, kernel)
 
 
-def _is_stored(
-    kernel: Kernel, kernels: Tensor | None, x: Tensor | None, y: Tensor | None
-) -> bool:
+def _missing(
+    kernel: Kernel, length: tuple[int, ...],
+    x: Tensor | None, kernels: Tensor | None, y: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """The one of three that is None, in pieces of the batch."""
     i = kernels.shape[3] if x is None else x.shape[2]
     o = kernels.shape[2] if y is None else y.shape[2]
-    return max(kernel.stride) > 1 or (i < STORED and o > 1)
-
-
-def _pieces(kernel: Kernel, *tensors: Tensor | None) -> Iterator[list[Tensor | None]]:
-    """The tensors in pieces of the batch that a cache holds."""
-    whole = [x for x in tensors if x is not None]
-    alone = len(whole) == 1 == math.prod(kernel.size)  # then nothing lies between
-    b, copies = (
-        whole[0].shape[0],
-        math.prod(kernel.size) if max(kernel.stride) > 1 else 1,
-    )
-    numbers = copies * max(math.prod(x.shape[1:]) for x in whole)
-    rows = b if alone or torch.compiler.is_compiling() else max(1, PIECE // numbers)
+    k, g, b = math.prod(kernel.size), *(y if x is None else x).shape[1::-1]
+    stored = k > 1 and (max(kernel.stride) > 1 or (i < STORED and o > 1))
+    numbers = g * (i * (k if stored else 1) + o) * math.prod(length)
+    one = k == 1 and kernels is not None  # nothing lies between, or the graph is fixed
+    rows = b if one or torch.compiler.is_compiling() else max(1, PIECE // numbers)
+    find, whole = _by_window if stored else _by_place, None
     for start in range(0, b, rows):
         cut = slice(start, start + rows)
-        yield [x if x is None or rows >= b else x[cut] for x in tensors]
-
-
-def _whole(
-    kernel: Kernel, length: tuple[int, ...],
-    x: Tensor | None, kernels: Tensor | None, y: Tensor | None,
-) -> Tensor:  # fmt: skip
-    parts = (_face(kernel, length, a, kernels, b) for a, b in _pieces(kernel, x, y))
-    if kernels is None:
-        return functools.reduce(torch.add, parts)
-    first = next(parts)
-    b = (y if x is None else x).shape[0]
-    if len(first) == b:
-        return first.contiguous()
-    whole, at = first.new_empty(b, *first.shape[1:]), len(first)
-    whole[:at] = first
-    for part in parts:
-        whole[at : at + len(part)] = part
-        at += len(part)
+        two = [None if one is None else one[cut] for one in (x, y)]
+        part = find(kernel, length, two[0], kernels, two[1])
+        if kernels is None:
+            whole = part if whole is None else whole.add_(part)
+            continue
+        if rows >= b:
+            return part.contiguous()
+        whole = part.new_empty(b, *part.shape[1:]) if whole is None else whole
+        whole[cut] = part
     return whole
 
 
@@ -182,7 +161,7 @@ class _Sum(Function):
 
     @staticmethod
     def forward(kernel, length, x, kernels, y):
-        return _whole(kernel, length, x, kernels, y)
+        return _missing(kernel, length, x, kernels, y)
 
     @staticmethod
     def setup_context(ctx, inputs, output):  # noqa: ARG004

@@ -4,6 +4,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import no_type_check
 
 import torch
 from einops import rearrange
@@ -11,11 +12,21 @@ from torch import Tensor
 
 from layerlib.engine.kernel import Kernel, added, seen
 from layerlib.engine.sums import over_windows, stamped
-from layerlib.recipe import Deferred, Line, Operand, Product, Recipe, Reduce, ran
+from layerlib.recipe import (
+    Deferred,
+    Line,
+    Operand,
+    Product,
+    Recipe,
+    Reduce,
+    ran,
+    stored,
+)
 
 REDUCTIONS = "layerlib.engine.reductions"
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Windows(Deferred):
     """``(..., *n) -> (..., *m, k)``: what the kernel sees from each of its places.
@@ -49,7 +60,7 @@ class Windows(Deferred):
             if arranged:
                 x, kernels, back = arranged
                 return back(over_windows(self.kernel, x, kernels))
-        return super().run(line, inputs, **sizes)
+        return line.stored(*map(stored, inputs), **sizes)
 
 
 def overlap_added(stamps: Operand, length: tuple[int, ...], kernel: Kernel) -> Tensor:
