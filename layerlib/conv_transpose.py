@@ -6,16 +6,19 @@ from typing import Any
 from jaxtyping import Num
 from torch import Tensor, nn
 
-from layerlib.conv import Geometry, _at_least, _Conv, _ready, _trilinear
-from layerlib.conventions.axes import along
-from layerlib.conventions.expect import expect
-from layerlib.recipe import Recipe
+from layerlib.conv import BIAS, GROUPS, MERGED, _Conv
+from layerlib.conventions.conv import transposed
+from layerlib.conventions.signature import along
+from layerlib.engine.kernel import Kernel, resized
+from layerlib.recipe import Rearrange, Recipe
+from layerlib.windows import overlap_add
 
 CONV_TRANSPOSE = Recipe("b g i ..., g i o k -> b g o ... k")
+KERNELS = Rearrange("(g i) o ... -> g i o (...)")
 
 
-def _conv_transpose(
-    n: int,
+@along(transposed)
+def conv_transpose(
     input: Num[Tensor, "..."],
     weight: Num[Tensor, "..."],
     bias: Num[Tensor, "..."] | None = None,
@@ -44,26 +47,15 @@ def _conv_transpose(
     ``conv_transpose3d``; "Deconvolutional networks", Zeiler et al.,
     https://www.matthewzeiler.com/mattzeiler/deconvolutionalnetworks.pdf.
     """
-    layer = f"conv_transpose{n}d"
-    x, weight, bias, has_batch = _ready(layer, n, groups, 1, input, weight, bias)
-    count, channels = tuple(x.shape[2:]), tuple(weight.shape[:2])
-    steps = _at_least(1, layer, "stride", stride, n=n)
-    spread = _at_least(1, layer, "dilation", dilation, n=n)
-    before = _at_least(0, layer, "padding", padding, n=n)
-    more = _at_least(0, layer, "output_padding", output_padding, n=n)
-    each = zip(more, steps, spread, strict=True)
-    told = "output_padding less than the stride or the dilation"
-    expect(layer, all(e < max(s, d) for e, s, d in each), told, output_padding)
-    axes = zip(count, weight.shape[2:], steps, spread, before, more, strict=True)
-    length = [(m - 1) * s + d * (k - 1) + 1 - 2 * p + e for m, k, s, d, p, e in axes]
-    expect(layer, min(length) >= 0, "an output of length at least 0", tuple(length))
-    size, whole = tuple(weight.shape[2:]), tuple(length)
-    at = Geometry(size, steps, spread, count, whole, before, channels, groups)
-    output = _trilinear(at, bias, None, weight, x)
-    return output if has_batch else output[0]
+    kernel = Kernel(weight.shape[2:], stride, dilation)
+    stamps = CONV_TRANSPOSE.later(GROUPS(input, g=groups), KERNELS(weight, g=groups))
+    y = MERGED(overlap_add(stamps, kernel.length(input.shape[2:]), kernel))
+    ends = [*zip(padding, output_padding, strict=True)]
+    y = resized(y, [width for p, e in reversed(ends) for width in (-p, e - p)])
+    return y if bias is None else y + BIAS[weight.ndim - 2](bias)
 
 
-conv_transpose1d, conv_transpose2d, conv_transpose3d = along(_conv_transpose)
+conv_transpose1d, conv_transpose2d, conv_transpose3d = conv_transpose
 
 
 class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
@@ -78,18 +70,18 @@ class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
         asked = None if output_size is None else [*output_size]
         more = self._output_padding(input, asked, *geometry)
         settings: Any = self.stride, self.padding, more, self.groups, self.dilation
-        return _conv_transpose(n, input, self.weight, self.bias, *settings)
+        return self.by(input, self.weight, self.bias, *settings)
 
 
-class ConvTranspose1d(_ConvTranspose, nn.ConvTranspose1d):
+class ConvTranspose1d(_ConvTranspose, nn.ConvTranspose1d, by=conv_transpose1d):
     """``(b, i, w) -> (b, o, x)``: `torch.nn.ConvTranspose1d`, by `conv_transpose1d`."""
 
 
-class ConvTranspose2d(_ConvTranspose, nn.ConvTranspose2d):
+class ConvTranspose2d(_ConvTranspose, nn.ConvTranspose2d, by=conv_transpose2d):
     """``(b, i, h, w) -> (b, o, y, x)``: `conv_transpose2d` as a layer."""
 
 
-class ConvTranspose3d(_ConvTranspose, nn.ConvTranspose3d):
+class ConvTranspose3d(_ConvTranspose, nn.ConvTranspose3d, by=conv_transpose3d):
     """``(b, i, d, h, w) -> (b, o, z, y, x)``: `conv_transpose3d` as a layer."""
 
 

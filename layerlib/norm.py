@@ -16,7 +16,8 @@ from layerlib.conventions.signature import convention
 from layerlib.distance import AT_LEAST, POWER, _length
 from layerlib.engine.gradient import with_gradient
 from layerlib.engine.pieces import InPieces
-from layerlib.engine.windows import Kernel, Windows
+from layerlib.engine.kernel import Kernel
+from layerlib.windows import windows
 from layerlib.recipe import Bend, Rearrange, Reduce
 
 Real: TypeAlias = Float[Tensor, "..."]
@@ -263,7 +264,7 @@ def _neighbors(x: Tensor, before: int, after: int) -> Tensor:
     """``(b, c, n) -> (b, c, n)``: each channel, plus those just before and after it."""
     padded = torch.constant_pad_nd(x, (0, 0, before, after))
     kernel = Kernel((before + after + 1, 1), (1, 1), (1, 1))
-    return NEIGHBORS(Windows(padded, kernel))
+    return NEIGHBORS(windows(padded, kernel))
 
 
 @convention(by_neighbors)

@@ -11,18 +11,10 @@ from torch.nn import functional
 
 from examples import randn
 from layerlib import conv
-from layerlib.conv import (
-    CONV,
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    Geometry,
-    _trilinear,
-    conv1d,
-    conv2d,
-    conv3d,
-)
+from layerlib.conv import CONV, Conv1d, Conv2d, Conv3d, conv1d, conv2d, conv3d
 from layerlib.conventions.dtypes import HALVES
+from layerlib.engine import sums
+from layerlib.engine.kernel import Kernel
 from layerlib.lab import same
 from layerlib.windows import overlap_add, windows
 from rounding import rounds_well
@@ -125,7 +117,7 @@ def test_batches(n: int, batch: tuple[int, ...], groups: int) -> None:
 def test_parts_of_the_batch(
     monkeypatch: pytest.MonkeyPatch, limit: int, groups: int
 ) -> None:
-    monkeypatch.setattr(conv, "LIMIT", limit)
+    monkeypatch.setattr(sums, "PIECE", limit)
     x, weight = randn(7, 4, 9), randn(4, 4 // groups, 3)
     compare(1, x, weight, stride=2, padding=1, groups=groups)
 
@@ -262,33 +254,20 @@ def test_initial_values(
 def test_the_line_is_the_layer(groups: int) -> None:
     """Windows, then the line: and the lines of its gradients are its other forms."""
     x, weight, y = randn(2, 4, 7, 9), randn(8, 4 // groups, 3, 2), randn(2, 8, 3, 8)
-    seen = windows(x, (3, 2), (2, 1), (1, 1)).unflatten(1, (groups, -1))
-    grouped = weight.unflatten(0, (groups, -1)).flatten(3)
+    kernel, kernels = Kernel((3, 2), (2, 1)), conv.KERNELS(weight, g=groups)
+    seen = windows(x, kernel).tensor().unflatten(1, (groups, -1))
     out = y.unflatten(1, (groups, -1))
-    at = Geometry(
-        (3, 2), (2, 1), (1, 1), (3, 8), (7, 9), (0, 0), (8, 4 // groups), groups
-    )
-    for line, two, found in [
-        (
-            CONV,
-            (seen, grouped),
-            _trilinear(at, None, x, weight, None).unflatten(1, (groups, -1)),
-        ),
-        (
-            CONV.gradient(1),
-            (out, seen),
-            _trilinear(at, None, x, None, y).reshape(grouped.shape),
-        ),
+    leaves = [x.requires_grad_(), weight.requires_grad_()]
+    found = conv2d(*leaves, None, (2, 1), groups=groups)
+    at_x, at_weight = torch.autograd.grad(found, leaves, y)
+    for line, two, right in [
+        (CONV, (seen, kernels), found.unflatten(1, (groups, -1))),
+        (CONV.gradient(1), (out, seen), conv.KERNELS(at_weight, g=groups)),
     ]:
-        torch.testing.assert_close(line(*two), found)
-        torch.testing.assert_close(line.literal(*two), found)
-    stamps = CONV.gradient(0)(out, grouped).flatten(1, 2)
-    stamped = overlap_add(stamps, (7, 9), (3, 2), (2, 1), (1, 1))
-    torch.testing.assert_close(stamped, _trilinear(at, None, None, weight, y))
-    torch.testing.assert_close(
-        conv2d(x, weight, None, (2, 1), groups=groups),
-        _trilinear(at, None, x, weight, None),
-    )
+        torch.testing.assert_close(line(*two), right)
+        torch.testing.assert_close(line.literal(*two), right)
+    stamps = CONV.gradient(0)(out, kernels).flatten(1, 2)
+    torch.testing.assert_close(overlap_add(stamps, (7, 9), kernel), at_x)
 
 
 @pytest.mark.parametrize("groups", [1, 4])

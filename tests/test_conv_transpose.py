@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from examples import randn
-from layerlib import conv, conv_transpose
+from layerlib import conv_transpose
 from layerlib.conv import CONV, conv2d
 from layerlib.conv_transpose import (
     CONV_TRANSPOSE,
@@ -20,6 +20,8 @@ from layerlib.conv_transpose import (
     conv_transpose3d,
 )
 from layerlib.conventions.dtypes import HALVES
+from layerlib.engine import sums
+from layerlib.engine.kernel import Kernel
 from layerlib.lab import same
 from layerlib.windows import overlap_add
 from rounding import rounds_well
@@ -105,7 +107,7 @@ def test_batches(n: int, batch: tuple[int, ...], groups: int) -> None:
 def test_parts_of_the_batch(
     monkeypatch: pytest.MonkeyPatch, limit: int, groups: int
 ) -> None:
-    monkeypatch.setattr(conv, "LIMIT", limit)
+    monkeypatch.setattr(sums, "PIECE", limit)
     compare(1, randn(7, 4, 9), randn(4, 4 // groups, 3), stride=2, groups=groups)
 
 
@@ -258,7 +260,7 @@ def test_the_line_is_the_layer(groups: int) -> None:
     stamps = CONV_TRANSPOSE(apart, grouped)
     torch.testing.assert_close(CONV_TRANSPOSE.literal(apart, grouped), stamps)
     torch.testing.assert_close(CONV.gradient(0)(apart, grouped), stamps)
-    found = overlap_add(stamps.flatten(1, 2), (7, 6), (3, 2), (2, 1), (1, 1))
+    found = overlap_add(stamps.flatten(1, 2), (7, 6), Kernel((3, 2), (2, 1)))
     torch.testing.assert_close(
         found, conv_transpose2d(x, weight, stride=(2, 1), groups=groups)
     )

@@ -1,62 +1,124 @@
 """What every window of an input sees, and where stamps go, without storing either."""
 
-import itertools
+import importlib.util
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import no_type_check
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
-from layerlib.recipe import Deferred
+from layerlib.engine.kernel import Kernel, added, seen
+from layerlib.engine.sums import over_windows, stamped
+from layerlib.recipe import (
+    Deferred,
+    Line,
+    Operand,
+    Product,
+    Recipe,
+    Reduce,
+    ran,
+    stored,
+)
+
+REDUCTIONS = "layerlib.engine.reductions"
 
 
-class Kernel(NamedTuple):
-    """How windows lie, with a number for each axis: they are `stride` cells apart.
-
-    A window sees `size` cells, each `dilation` cells after the one before.
-    """
-
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-
-    def counts(self, length: Sequence[int]) -> tuple[int, ...]:
-        """How many windows fit: one, and one more for each stride that is left.
-
-        >>> Kernel((3,), (2,), (1,)).counts([7])
-        (3,)
-        """
-        each = zip(length, *self, strict=True)
-        return tuple([max(0, n - d * (k - 1) + s - 1) // s for n, k, s, d in each])
-
-    def places(self, counts: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        """For each place in the kernel, in order: the cells that all windows see."""
-        for at in itertools.product(*map(range, self.size)):
-            yield tuple(
-                slice(a * d, a * d + (m - 1) * s + 1 if m else 0, s)
-                for a, s, d, m in zip(at, *self[1:], counts, strict=True)
-            )
-
-
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Windows(Deferred):
-    """``(..., *n) -> (..., *m, k)``: what the kernel sees from each of its places."""
+    """``(..., *n) -> (..., *m, k)``: what the kernel sees from each of its places.
+
+    A recipe over windows and kernels runs as a sum of `engine.sums`, a reduction as
+    one of `engine.reductions`, and any other line on windows that are stored.
+    """
 
     input: Tensor
     kernel: Kernel
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> torch.Size:
         """The axes before the windows' own, how many there are, and their cells."""
         n, shape = len(self.kernel.size), tuple(self.input.shape)
         many = self.kernel.counts(shape[-n:])
-        return (*shape[:-n], *many, math.prod(self.kernel.size))
+        return torch.Size((*shape[:-n], *many, math.prod(self.kernel.size)))
 
     def tensor(self) -> Tensor:
         """A copy of the input for each place in the kernel, shifted."""
-        n = len(self.kernel.size)
-        places = self.kernel.places(self.shape[-n - 1 : -1])
-        seen = [self.input[..., *cells] for cells in places]
-        return torch.stack(seen, -n - 1).movedim(-n - 1, -1)
+        length = tuple(self.input.shape[-len(self.kernel.size) :])
+        return seen(self.input, length, self.kernel)
+
+    def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
+        """What `line` makes of the windows, and of kernels."""
+        if isinstance(line, Reduce) and importlib.util.find_spec(REDUCTIONS):
+            found: Tensor = importlib.import_module(REDUCTIONS).reduced(self, line)
+            return found
+        if isinstance(line, Recipe):
+            arranged = _arranged(line, inputs, len(self.kernel.size))
+            if arranged:
+                x, kernels, back = arranged
+                return back(over_windows(self.kernel, x, kernels))
+        return line.stored(*map(stored, inputs), **sizes)
+
+
+def overlap_added(stamps: Operand, length: tuple[int, ...], kernel: Kernel) -> Tensor:
+    """``(..., *m, k) -> (..., *n)``: each number goes where a window would see it."""
+    if isinstance(stamps, Product):
+        arranged = _arranged(stamps.recipe, stamps.inputs, len(kernel.size))
+        if arranged:
+            ran(stamps.recipe)
+            y, kernels, back = arranged
+            return back(stamped(kernel, length, kernels.mT, y))
+        stamps = stamps.tensor()
+    return added(stamps, length, kernel)  # type: ignore[arg-type]
+
+
+Arranged = tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]
+
+
+def _arranged(line: Recipe, inputs: Sequence[Operand], n: int) -> Arranged | None:
+    """``b g i *n`` and ``k g o i``, and the way from ``b g o *m`` to the output.
+
+    What a letter does is read off where it stands: those of the batch ``b`` are not in
+    the kernels, groups ``g`` are everywhere, ``i`` is summed, and ``o`` is in the
+    kernels and the output alone. None, if the line has another form or nothing in it.
+    """
+    sizes = line.sizes(*inputs)
+    if len(inputs) != 2 or not all(map(all, sizes.values())):
+        return None
+    first, second = inputs
+    k = (line.inputs if isinstance(first, Windows) else (line.output,))[0][-1]
+    one, kernels, out = (
+        [a for a in term if a != k] for term in (*line.inputs, line.output)
+    )
+    space = one[-1:] if one[-1:] == ["..."] else one[-n:]
+    b = [a for a in one if a in out and a not in (*kernels, *space)]
+    g = [a for a in one if a in out and a in kernels]
+    i = [a for a in one if a in kernels and a not in out]
+    o = [a for a in kernels if a in out and a not in one]
+    terms = ({*b, *g, *i, *space}, {*g, *o, *i}, {*b, *g, *o, *space})
+    fits = terms == ({*one}, {*kernels}, {*out}) and out[-len(space) :] == space
+    ks = [k in term for term in (*line.inputs, line.output)]
+    whole = sum(len(sizes[a]) for a in space) == n
+    if not (fits and whole and ks[1] and ks[0] != ks[2]) or isinstance(
+        second, Deferred
+    ):
+        return None
+
+    bs, gs, os, is_ = (" ".join(each) for each in (b, g, o, i))
+    at = " ".join(space)
+    x = first.input if isinstance(first, Windows) else first
+    x = rearrange(x, f"{' '.join(one)} -> ({bs}) ({gs}) ({is_}) {at}")
+    weight = rearrange(
+        second, f"{' '.join(line.inputs[1])} -> {k} ({gs}) ({os}) ({is_})"
+    )
+    apart = {a: sizes[a][0] for a in (*b, *g, *o)}
+    return (
+        x,
+        weight,
+        lambda y: rearrange(
+            y, f"({bs}) ({gs}) ({os}) {at} -> {' '.join(out)}", **apart
+        ),
+    )

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from examples import Example
+from layerlib.engine.kernel import Kernel
 
 PLANE = [(2, 3, 5, 6)]
 LINES = {1: [(2, 3, 5)], 2: PLANE, 3: [(2, 2, 4, 3, 5)]}
@@ -52,8 +53,8 @@ FUNCTIONS = {
         Example([(2, 12, 9)], ((5, 6), (2, 3), (2, 1), 1, 2)),
     ],
     "overlap_add": [
-        Example([(2, 3, 2)], ((8,), (2,), (2,), (3,))),
-        Example([(3, 2, 3, 4)], ((4, 4), (2, 2), (2, 1), (1, 1))),
+        Example([(2, 3, 2)], ((8,), Kernel((2,), (2,), (3,)))),
+        Example([(3, 2, 3, 4)], ((4, 4), Kernel((2, 2), (2, 1)))),
     ],
     "pad": [
         Example([(2, 3)], ((1, 2),), {"value": 2.5}),
@@ -63,8 +64,8 @@ FUNCTIONS = {
     ],
     "unfold": [Example(PLANE, (2,)), Example(PLANE, ((2, 3), (2, 1), 1, 2))],
     "windows": [
-        Example([(2, 3, 6)], ((2,), (2,), (3,))),
-        Example([(3, 3, 4)], ((2, 2), (2, 1), (1, 1))),
+        Example([(2, 3, 6)], (Kernel((2,), (2,), (3,)),)),
+        Example([(3, 3, 4)], (Kernel((2, 2), (2, 1)),)),
     ],
 }
 
