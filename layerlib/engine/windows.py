@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from layerlib.recipe import Deferred
+from layerlib.recipe import Deferred, Line, Operand, Reduce
 
 
 class Kernel(NamedTuple):
@@ -60,3 +60,11 @@ class Windows(Deferred):
         places = self.kernel.places(self.shape[-n - 1 : -1])
         seen = [self.input[..., *cells] for cells in places]
         return torch.stack(seen, -n - 1).movedim(-n - 1, -1)
+
+    def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
+        """What `line` makes of the windows: a reduction of them takes axis by axis."""
+        if isinstance(line, Reduce):
+            from layerlib.engine.reductions import reduced  # noqa: PLC0415
+
+            return reduced(self, line)
+        return super().run(line, inputs, **sizes)
