@@ -1,228 +1,41 @@
-"""Pooling: windows with another reduction, and no window is ever stored.
+"""Pooling: of what each window sees, one number is kept."""
 
-The maximum of a window is the maximum of those of its rows, and so it is with sums: one
-axis follows after another, each with a table of the cells that its windows see.
-"""
-
-import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
-from layerlib.conventions.axes import along, batched, counts, numbers
-from layerlib.conventions.dtypes import wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions import pool as convention
 from layerlib.conventions.layer import Computed
-from layerlib.engine.gradient import with_gradient
-from layerlib.recipe import Recipe, Reduce
+from layerlib.conventions.pool import exact, lowest
+from layerlib.conventions.signature import along
+from layerlib.engine.bands import Band, OneHot
+from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
+from layerlib.engine.kernel import Kernel
+from layerlib.engine.windows import Windows as windows
+from layerlib.recipe import Bend, Recipe, Reduce
 
 MAX = Reduce("b c ... k -> b c ...", "max")
-MEAN = Reduce("b c ... k -> b c ...", "mean")
 SUM = Reduce("b c ... k -> b c ...", "sum")
 BINS = Recipe("... w, x w -> ... x")
+BINS_2D = Recipe("... h w, y h, x w -> ... y x")
+BINS_3D = Recipe("... d h w, z d, y h, x w -> ... z y x")
 UNPOOL = Recipe("b c x, b c x w -> b c w")
+POWER = Bend("power", torch.pow)
 
 Number = int | float
 Sizes = int | Sequence[int]
 Bins = int | Sequence[int | None]
-Pooled = Real[Tensor, "..."] | tuple[Real[Tensor, "..."], Int64[Tensor, "..."]]
+Numbers = Real[Tensor, "..."]
+Pooled = Numbers | tuple[Numbers, Int64[Tensor, "..."]]
 
 
-class _Windows(NamedTuple):
-    """Those along one axis: window i begins at ``i * step / parts - padding``."""
-
-    length: int
-    many: int
-    places: int
-    step: int
-    padding: int = 0
-    dilation: int = 1
-    parts: int = 1
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether there is one window only, and it sees all cells."""
-        seen = self.many, self.places, self.padding, self.dilation
-        return seen == (1, self.length, 0, 1)
-
-
-def _meetings(one: _Windows) -> Iterator[tuple[int, slice, slice]]:
-    """For each place in a window: some windows, and the cells that they see there.
-
-    Of `parts` windows in a row each begins at another part of a cell; then it goes on
-    as before, `step` cells further.
-    """
-    for place, part in itertools.product(range(one.places), range(one.parts)):
-        at = part * one.step // one.parts - one.padding + place * one.dilation
-        # A bin ends where the next one begins, rounded up.
-        if one.parts > 1 and at * one.parts >= (part + 1) * one.step:
-            continue
-        i = max(0, -(at // one.step))
-        j = min((one.length - 1 - at) // one.step, (one.many - 1 - part) // one.parts)
-        if i <= j:
-            first, last = part + i * one.parts, part + j * one.parts
-            cells = slice(at + i * one.step, at + j * one.step + 1, one.step)
-            yield place, slice(first, last + 1, one.parts), cells
-
-
-def _slid(
-    layer: str,
-    lengths: Sequence[int],
-    kernel_size: Sizes,
-    stride: Sizes | None,
-    padding: Sizes,
-    dilation: Sizes,
-    ceil_mode: bool,
-) -> tuple[_Windows, ...]:
-    """The windows of a kernel with a stride, a padding and a dilation."""
-    stride = kernel_size if stride in (None, [], ()) else stride
-    names = ("kernel_size", "stride", "padding", "dilation")
-    given = zip(names, (kernel_size, stride, padding, dilation), strict=True)
-    each = [numbers(layer, *one, len(lengths)) for one in given]
-    found = []
-    for size, k, s, p, d in zip(lengths, *each, strict=True):
-        expect(
-            layer,
-            min(k, s, d) >= 1 and 0 <= 2 * p <= k,
-            "kernel_size, stride and dilation of at least 1 and padding from 0 to half "
-            "of kernel_size",
-            f"{k}, {s}, {d} and {p}",
-        )
-        (m,) = counts([size + 2 * p + (s - 1) * ceil_mode], [k], [s], [d])
-        # No window begins in the padding on the right.
-        m -= ceil_mode and (m - 1) * s >= size + p
-        # A long dilation steps from one padding into the other.
-        blind = any(at % d >= size for at in range(-p, min(0, m * s - p), s))
-        expect(
-            layer,
-            m >= 1 and not blind,
-            "windows that see the input",
-            f"{k} cells with a dilation of {d} on an axis of {size} with a padding of "
-            f"{p}",
-        )
-        found.append(_Windows(size, m, k, s, p, d))
-    return tuple(found)
-
-
-def _bins(
-    layer: str, lengths: Sequence[int], output_size: Bins
-) -> tuple[_Windows, ...]:
-    """As many windows as are wanted, with steps that are fractions."""
-    wanted: tuple[int | None, ...]
-    wanted = numbers(layer, "output_size", output_size, len(lengths))
-    found = []
-    for n, size in zip(lengths, wanted, strict=True):
-        m = n if size is None else size
-        expect(layer, m >= 0, "sizes of at least 0", output_size)
-        shared = math.gcd(n, m)
-        step, parts = n // shared, m // shared
-        places = -(-n // max(m, 1)) + (parts > 1)
-        found.append(_Windows(n, m, places, step, parts=parts))
-    return tuple(found)
-
-
-def _fits(
-    layer: str, n: int, input: Tensor, *, whole: bool = False, filled: int = 1
-) -> None:
-    batched(layer, input, n)
-    shape = tuple(input.shape)
-    expect(layer, 0 not in shape[-n - filled :], "no empty axis but the batch", shape)
-    expect(layer, input.is_floating_point() or whole, "floating point", input.dtype)
-
-
-def _largest(input: Tensor, axis: int, one: _Windows) -> tuple[Tensor, Tensor]:
-    """The maximum of each window and its cell: the first one, or the last NaN."""
-    if one.is_whole:
-        best, first = input.max(axis, keepdim=True)
-        last = input.shape[axis] - 1 - input.flip(axis).max(axis, keepdim=True)[1]
-        return best, torch.where(best.isnan(), last, first)
-    # With this axis outermost, what is seen at one place lies side by side.
-    seen = input.movedim(axis, 0).contiguous()
-    real, few = input.is_floating_point(), (torch.int32, torch.uint8)[one.places < 256]
-    lowest = -torch.inf if real else torch.iinfo(input.dtype).min
-    best = seen.new_full((one.many, *seen.shape[1:]), lowest)
-    window = torch.arange(one.many, dtype=torch.int32, device=input.device)
-    begin = (window * one.step).div(one.parts, rounding_mode="floor") - one.padding
-    begin = begin[(..., *[None] * (seen.ndim - 1))]
-    # Until a place holds more: the first that is no padding.
-    place = torch.zeros_like(best, dtype=few)
-    outside = (-begin).clamp(min=0) + one.dilation - 1
-    place += outside.div(one.dilation, rounding_mode="floor").to(few)
-    for k, some, cells in _meetings(one):
-        better = (seen[cells] > best[some]) | seen[cells].isnan()
-        best[some] = torch.maximum(best[some], seen[cells])
-        place[some] = torch.maximum(place[some], better.to(few).mul_(k))
-    cell = place.int().mul_(one.dilation).add_(begin)
-    return best.movedim(0, axis), cell.movedim(0, axis)
-
-
-def _found(input: Tensor, windows: Sequence[_Windows]) -> Tensor:
-    """Where the maximum of each window is, counted through its plane."""
-    step = input.shape[-1]
-    best, at = _largest(input.detach(), -1, windows[-1])
-    for axis in range(-2, -len(windows) - 1, -1):
-        best, row = _largest(best, axis, windows[axis])
-        at = at.gather(axis, row.long()) + row.long().mul_(step)
-        step *= input.shape[axis]
-    return at.long()
-
-
-def _read(n: int, input: Tensor, at: Tensor) -> Tensor:
-    """What stands in those cells of each plane. There goes its gradient, too."""
-    value = wide(input).flatten(-n).gather(-1, at.flatten(-n)).view(at.shape)
-    # The first power: torch has second gradients here, and they are zeros.
-    return value.to(input.dtype).pow(1)
-
-
-def _total_gradient(
-    _needed: object, cotangent: Tensor, input: Tensor, windows: Any, way: int
-) -> list[Tensor]:
-    return [_total(cotangent, windows, -way).to(input.dtype)]
-
-
-@with_gradient(_total_gradient)
-def _total(input: Tensor, windows: tuple[_Windows, ...], way: int) -> Tensor:
-    """The sum of what each window sees (1), or of what each cell's windows hold (-1).
-
-    The one is the gradient of the other.
-    """
-    total = wide(input)
-    for axis in range(-len(windows), 0)[::way]:
-        one, shape = windows[axis], [*total.shape]
-        shape[axis] = one.many if way == 1 else one.length
-        if one.is_whole:
-            total = total.sum(axis, keepdim=True) if way == 1 else total.expand(shape)
-            continue
-        given, total = total, total.new_zeros(shape)
-        source, target = given.movedim(axis, 0), total.movedim(axis, 0)
-        for _, some, cells in _meetings(one):
-            to, of = (some, cells)[::way]
-            target[to] += source[of]
-    return total
-
-
-def _mean(
-    input: Tensor,
-    windows: tuple[_Windows, ...],
-    counted: tuple[_Windows, ...],
-    divisor: int | None = None,
-) -> Tensor:
-    """The sum, divided by the number of cells: by the sum of as many ones."""
-    total = _total(input, windows, 1)
-    ones = total.new_ones([one.length for one in counted])
-    count = _total(ones, counted, 1) if divisor is None else divisor
-    rounding = None if input.is_floating_point() else "trunc"
-    # The first power: torch has second gradients here, and they are zeros.
-    return total.div(count, rounding_mode=rounding).to(input.dtype).pow(1)
-
-
-def _max_pool(
-    n: int,
-    input: Real[Tensor, "..."],
+@along(convention.sliding)
+def max_pool(
+    input: Numbers,
     kernel_size: Sizes,
     stride: Sizes | None = None,
     padding: Sizes = 0,
@@ -232,8 +45,9 @@ def _max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the largest number that each window sees.
 
-    With `return_indices` also where it is, counted through its plane: on a tie the
-    first, and NaN is larger than any number. Only there goes the gradient.
+    The padding is lower than any number, so it never wins. With `return_indices` also
+    where the largest number is, counted through its plane: the first one on a tie, and
+    NaN is larger than any number. The gradient goes there and nowhere else.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -243,32 +57,29 @@ def _max_pool(
 
     Source: `torch.nn.functional.max_pool2d`.
     """
-    layer = f"max_pool{n}d"
-    whole = not input.is_complex() and input.dtype != torch.bool
-    _fits(layer, n, input, whole=whole)
-    geometry = kernel_size, stride, padding, dilation, ceil_mode
-    windows = _slid(layer, input.shape[-n:], *geometry)
-    at = _found(input, windows)
-    return (_read(n, input, at), at) if return_indices else _read(n, input, at)
+    kernel = Kernel(kernel_size, stride, dilation)
+    seen = WindowsBeyond(input, kernel, padding, lowest(input))
+    return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 
-max_pool1d, max_pool2d, max_pool3d = along(_max_pool)
+max_pool1d, max_pool2d, max_pool3d = max_pool
 
 
-def _avg_pool(
-    n: int,
-    input: Real[Tensor, "..."],
+@along(convention.averaging)
+def avg_pool(
+    input: Numbers,
     kernel_size: Sizes,
     stride: Sizes | None = None,
     padding: Sizes = 0,
-    ceil_mode: bool = False,
+    ceil_mode: bool | Sequence[int] = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Real[Tensor, "..."]:
+) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the mean of what each window sees.
 
-    The zeros of the padding count as cells, unless `count_include_pad` is false; what
-    `ceil_mode` adds beyond the padding never does.
+    The sum, divided by the number of cells that count: the same sum of ones. The zeros
+    of the padding count, unless `count_include_pad` is false; the cells that
+    `ceil_mode` adds beyond the padding never do.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -278,31 +89,26 @@ def _avg_pool(
 
     Source: `torch.nn.functional.avg_pool2d`.
     """
-    layer = f"avg_pool{n}d"
-    _fits(layer, n, input, whole=input.dtype == torch.int64)
-    expect(layer, divisor_override != 0, "a divisor_override other than 0", 0)
-    geometry = kernel_size, stride, padding, 1, ceil_mode
-    windows = _slid(layer, input.shape[-n:], *geometry)
-    counted = tuple(
-        w._replace(length=w.length + 2 * w.padding, padding=0)
-        if count_include_pad
-        else w
-        for w in windows
-    )
-    return _mean(input, windows, counted, divisor_override)
+    kernel = Kernel(kernel_size, stride, (1,) * len(kernel_size))
+    total = SUM(windows(pad(pad(input, padding), ceil_mode), kernel))
+    if divisor_override:
+        return total / divisor_override
+    ones = torch.ones_like(input[:1, :1])
+    counted = pad(pad(ones, padding, float(count_include_pad)), ceil_mode)
+    return total / SUM(windows(counted, kernel))
 
 
-avg_pool2d, avg_pool3d = along(_avg_pool)[1:]
+_, avg_pool2d, avg_pool3d = avg_pool
 
 
 def avg_pool1d(
-    input: Real[Tensor, "..."],
+    input: Numbers,
     kernel_size: Sizes,
     stride: Sizes | None = None,
     padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Real[Tensor, "..."]:
+) -> Numbers:
     """``(b, c, n) -> (b, c, m)``: `avg_pool2d` along one axis, without a divisor.
 
     Raises:
@@ -311,22 +117,22 @@ def avg_pool1d(
     Source: `torch.nn.functional.avg_pool1d`.
     """
     further = stride, padding, ceil_mode, count_include_pad
-    return _avg_pool(1, input, kernel_size, *further)
+    return avg_pool[0](input, kernel_size, *further)
 
 
-def _lp_pool(
-    n: int,
-    input: Real[Tensor, "..."],
+@along(convention.powers)
+def lp_pool(
+    input: Numbers,
     norm_type: Number,
     kernel_size: Sizes,
     stride: Sizes | None = None,
     ceil_mode: bool = False,
-) -> Real[Tensor, "..."]:
-    """``(b, c, *n) -> (b, c, *m)``: the root of the sum of what each window sees.
+) -> Numbers:
+    """``(b, c, *n) -> (b, c, *m)``: the root of the sum of the powers in each window.
 
-    It sums powers, from the plain sum (1) to the largest magnitude (infinity). As in
-    torch powers keep their sign, so that a sum of odd ones may have no root (NaN), and
-    a window that `ceil_mode` cut off is scaled up to a whole one.
+    The power goes from 1, the plain sum, to infinity, the largest magnitude. As in
+    torch, powers keep their sign, so a sum of odd powers may have no root (NaN); and a
+    window that `ceil_mode` cuts off is scaled up to a whole one.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -337,32 +143,74 @@ def _lp_pool(
 
     Source: `torch.nn.functional.lp_pool2d`.
     """
-    layer = f"lp_pool{n}d"
-    _fits(layer, n, input, whole=not input.is_complex())
-    geometry = kernel_size, stride, 0, 1, ceil_mode
-    windows = _slid(layer, input.shape[-n:], *geometry)
+    n = len(kernel_size)
     if math.isinf(norm_type):
         sign = math.copysign(1, norm_type)
-        size = sign * input.abs()
-        return sign * _read(n, size, _found(size, windows))
-    mean = _mean(input.pow(norm_type), windows, windows)
-    size = mean.abs()
-    # At zero the root has an infinite gradient, and gets none.
-    mean = mean.sign() * size.masked_fill(size == 0, 0)
-    cells = math.prod([one.places for one in windows])
-    return mean.mul(cells).pow(1.0 / norm_type)
+        largest = max_pool[n - 1](sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+        return sign * largest
+    powers = POWER(input, norm_type)
+    mean = avg_pool[n - 1](powers, kernel_size, stride, 0, ceil_mode)
+    return ROOT(mean * math.prod(kernel_size), norm_type)
 
 
-lp_pool1d, lp_pool2d, lp_pool3d = along(_lp_pool)
+def _root(sum: Tensor, power: Number) -> Tensor:
+    """The root, without a gradient at 0, where it would be infinite."""
+    magnitude = sum.abs()
+    magnitude = magnitude.masked_fill(magnitude == 0, 0)
+    return (sum.sign() * magnitude).pow(1.0 / power)
 
 
-def _adaptive_avg_pool(
-    n: int, input: Float[Tensor, "..."], output_size: Bins
-) -> Float[Tensor, "..."]:
-    """``(b, c, *n) -> (b, c, *m)``: the means of ``m`` bins along each axis.
+ROOT = Bend("root", _root)
 
-    Bin ``i`` goes from ``i * n / m``, rounded down, to ``(i + 1) * n / m``, rounded up:
-    where ``m`` does not divide ``n``, bins overlap. None keeps the size of an axis.
+lp_pool1d, lp_pool2d, lp_pool3d = lp_pool
+
+
+def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
+    """``() -> (m, k), (m, 1)``: ``k`` cells from the first of each bin on; its end.
+
+    Bin ``i`` of ``m`` over ``n`` cells goes from ``i * n / m``, rounded down, to
+    ``(i + 1) * n / m``, rounded up. Bins overlap where ``m`` does not divide ``n``, and
+    then some are shorter than ``k``.
+
+    >>> bins(3, 2)
+    (tensor([[0, 1, 2],
+            [1, 2, 3]]), tensor([[2],
+            [3]]))
+
+    Raises:
+        ZeroDivisionError: there are no bins.
+
+    Source: `torch.nn.AdaptiveAvgPool1d`.
+    """
+    i = torch.arange(m)[:, None]
+    first, end = i * n // m, ((i + 1) * n + m - 1) // m
+    longest = -(-n // max(m, 1)) + (n % max(m, 1) > 0)
+    return first + torch.arange(longest), end
+
+
+def mean_of_bins(n: int, m: int) -> Band:
+    """``() -> (m, n)``: the matrix whose row ``i`` is a mean of the cells of bin ``i``.
+
+    >>> mean_of_bins(3, 2).tensor()
+    tensor([[0.5000, 0.5000, 0.0000],
+            [0.0000, 0.5000, 0.5000]], dtype=torch.float64)
+
+    Raises:
+        ZeroDivisionError: there are no bins.
+
+    Source: `torch.nn.AdaptiveAvgPool1d`.
+    """
+    cells, end = bins(n, m)
+    share = 1 / exact(end - cells[:, :1])
+    even = m > 0 and n % m == 0
+    return Band(cells.where(cells < end, n), share, n, ragged=not even, touching=even)
+
+
+@along(convention.adaptive)
+def adaptive_avg_pool(input: Float[Tensor, "..."], output_size: Bins) -> Float[Tensor, "..."]:
+    """``(b, c, *n) -> (b, c, *m)``: the means of ``m`` `bins` along each axis.
+
+    One small matrix for each axis. None keeps the size of an axis.
 
     Raises:
         ValueError: the input or `output_size` does not fit.
@@ -372,24 +220,23 @@ def _adaptive_avg_pool(
 
     Source: `torch.nn.functional.adaptive_avg_pool2d`.
     """
-    layer = f"adaptive_avg_pool{n}d"
-    _fits(layer, n, input, filled=0)
-    bins = _bins(layer, input.shape[-n:], output_size)
-    return _mean(input, bins, bins)
+    lengths = input.shape[2:]
+    line = (BINS, BINS_2D, BINS_3D)[len(lengths) - 1]
+    return line(input, *map(mean_of_bins, lengths, output_size))
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = along(
-    _adaptive_avg_pool
-)
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = adaptive_avg_pool
 
 
-def _adaptive_max_pool(
-    n: int,
+@along(convention.adaptive)
+def adaptive_max_pool(
     input: Float[Tensor, "..."],
     output_size: Bins,
     return_indices: bool = False,
 ) -> Pooled:
-    """``(b, c, *n) -> (b, c, *m)``: the maxima of the bins of `adaptive_avg_pool2d`.
+    """``(b, c, *n) -> (b, c, *m)``: the maxima of the `bins` of `adaptive_avg_pool2d`.
+
+    A bin that is shorter than others shows its last cell again.
 
     Raises:
         ValueError: the input or `output_size` does not fit.
@@ -399,19 +246,16 @@ def _adaptive_max_pool(
 
     Source: `torch.nn.functional.adaptive_max_pool2d`.
     """
-    layer = f"adaptive_max_pool{n}d"
-    _fits(layer, n, input)
-    at = _found(input, _bins(layer, input.shape[-n:], output_size))
-    return (_read(n, input, at), at) if return_indices else _read(n, input, at)
+    each = map(bins, input.shape[2:], output_size)
+    seen = WindowsAt(input, tuple([cells.minimum(end - 1) for cells, end in each]))
+    return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = along(
-    _adaptive_max_pool
-)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = adaptive_max_pool
 
 
-def _fractional_max_pool(
-    n: int,
+@along(convention.fractional)
+def fractional_max_pool(
     input: Float[Tensor, "..."],
     kernel_size: Sizes,
     output_size: Sizes | None = None,
@@ -430,76 +274,25 @@ def _fractional_max_pool(
     Source: Fractional Max-Pooling, http://arxiv.org/abs/1412.6071;
     `torch.nn.functional.fractional_max_pool2d`.
     """
-    layer, lengths = f"fractional_max_pool{n}d", input.shape[-n:]
-    _fits(layer, n, input)
-    if output_size is None:
-        if output_ratio is None:
-            raise ValueError(f"{layer}: expected an output_size or an output_ratio")
-        ratio = numbers(layer, "output_ratio", output_ratio, n)
-        output_size = [int(a * r) for a, r in zip(lengths, ratio, strict=True)]
-    size = numbers(layer, "output_size", output_size, n)
-    kernel = numbers(layer, "kernel_size", kernel_size, n)
-    axes = list(zip(lengths, size, kernel, strict=True))
-    expect(
-        layer,
-        all(m >= 0 and 0 < k <= a - m + (n == 2) for a, m, k in axes),
-        "windows that begin at different cells",
-        f"an output_size of {size} and a kernel_size of {kernel} on {tuple(lengths)}",
-    )
-    sample = _samples(layer, n, input, _random_samples)
-    # torch's samples are for (width, height), but for (depth, height, width).
-    each = sample.unbind(-1)[:: -1 if n == 2 else 1]
-    drawn = [_drawn(*one, dice) for one, dice in zip(axes, each, strict=True)]
-    at = _found_side_by_side(input, drawn, [k for _, _, k in axes])
-    return (_read(n, input, at), at) if return_indices else _read(n, input, at)
+    axes = input.shape[2:], output_size, kernel_size, _random_samples.unbind(-1)
+    seen = WindowsAt(input, tuple(map(_drawn, *axes)))
+    return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 
-fractional_max_pool2d, fractional_max_pool3d = along(_fractional_max_pool)[1:]
+def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
+    """``(b, c) -> (b, c, m, k)``: the cells of windows, whose steps a number decides."""
+    i, sample = torch.arange(m, device=sample.device), sample[..., None]
+    step = sample.new_full((), n - size) / max(m - 1, 1)
+    first = ((i + sample) * step).long() - (sample * step).long()
+    first = torch.where(i < m - 1, first, n - size)[..., None]
+    return first + torch.arange(size, device=sample.device)
 
 
-def _found_side_by_side(
-    input: Tensor, drawn: Sequence[Tensor], places: Sequence[int]
-) -> Tensor:
-    """Where the maximum of each window is, given the cells of all along each axis."""
-    n, seen, touching = len(drawn), input.detach(), []
-    for axis, cells, k in zip(range(-n, 0), drawn, places, strict=True):
-        ones = [1] * (n + axis), [1] * (-axis - 1)
-        laid = cells.view(*cells.shape[:-1], *ones[0], cells.shape[-1], *ones[1])
-        seen = torch.take_along_dim(seen, laid, axis)
-        length = cells.shape[-1]
-        touching.append(_Windows(length, length // k, k, k))
-    found = _found(seen, touching)
-    rest, step, at = found.flatten(-n), 1, torch.zeros_like(found).flatten(-n)
-    for cells, length in zip(drawn[::-1], input.shape[: -n - 1 : -1], strict=True):
-        at += step * cells.gather(-1, rest % cells.shape[-1])
-        rest = rest.div(cells.shape[-1], rounding_mode="floor")
-        step *= length
-    return at.view(found.shape)
+_, fractional_max_pool2d, fractional_max_pool3d = fractional_max_pool
 
 
-def _samples(layer: str, n: int, input: Tensor, given: Tensor | None) -> Tensor:
-    """``(b, c, n)`` or ``(c, n)``: a number from 0 to 1 for each plane and axis."""
-    b, c = (1, *input.shape)[-n - 2 : -n]
-    if given is None:
-        given = torch.rand(b, c, n, dtype=input.dtype, device=input.device)
-    fits = given.shape[1:] == (c, n) and len(given) >= b and given.dtype == input.dtype
-    expected = f"random samples {(b, c, n)} of {input.dtype}"
-    expect(layer, fits, expected, f"{tuple(given.shape)} of {given.dtype}")
-    return given[:b] if input.ndim == n + 2 else given[0]
-
-
-def _drawn(length: int, many: int, places: int, sample: Tensor) -> Tensor:
-    """The cells of windows at two distances, in an order that the sample decides."""
-    end, sample = length - places, sample[..., None]
-    window = torch.arange(many, device=sample.device)
-    step = sample.new_full((), end) / max(many - 1, 1)
-    drawn = ((window + sample) * step).long() - (sample * step).long()
-    begin = torch.where(window < many - 1, drawn, end)[..., None]
-    return (begin + torch.arange(places, device=sample.device)).flatten(-2)
-
-
-def _max_unpool(
-    n: int,
+@along(convention.unpooling)
+def max_unpool(
     input: Float[Tensor, "..."],
     indices: Int64[Tensor, "..."],
     kernel_size: Sizes,
@@ -510,7 +303,7 @@ def _max_unpool(
     """``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go back where they were.
 
     All else is zero. A stride gives several sizes the same windows; `output_size`, with
-    batch and channels or without, tells which one it was.
+    batch and channels or without, tells which size it was.
 
     Raises:
         ValueError: the input, the indices or an argument does not fit.
@@ -521,32 +314,11 @@ def _max_unpool(
 
     Source: `torch.nn.functional.max_unpool2d`.
     """
-    layer = f"max_unpool{n}d"
-    _fits(layer, n, input)
-    fits = indices.shape == input.shape and indices.dtype == torch.int64
-    expected = f"indices {tuple(input.shape)} of torch.int64"
-    expect(layer, fits, expected, f"{tuple(indices.shape)} of {indices.dtype}")
-    kernel = numbers(layer, "kernel_size", kernel_size, n)
-    steps = kernel if stride is None else numbers(layer, "stride", stride, n)
-    edges = numbers(layer, "padding", padding, n)
-    each = zip(input.shape[-n:], kernel, steps, edges, strict=True)
-    default = [(m - 1) * s + k - 2 * p for m, k, s, p in each]
-    size = default if output_size is None else list(output_size)
-    size = size[2:] if len(size) == n + 2 else size
-    near = [abs(a - b) < s for a, b, s in zip(size, default, steps, strict=False)]
-    expect(
-        layer,
-        len(size) == n and min(size) >= 0 and all(near),
-        f"an output_size of {default}, more or less by less than {steps}",
-        size,
-    )
-    lead = input.shape[:-n]
-    output = input.new_zeros(*lead, math.prod(size))
-    output = output.scatter(-1, indices.flatten(-n), input.flatten(-n))
-    return output.view(*lead, *size)
+    hot = OneHot(indices.flatten(2), math.prod(output_size))
+    return UNPOOL(input.flatten(2), hot).unflatten(2, output_size)
 
 
-max_unpool1d, max_unpool2d, max_unpool3d = along(_max_unpool)
+max_unpool1d, max_unpool2d, max_unpool3d = max_unpool
 
 
 class _MaxPool(Computed):
@@ -586,7 +358,7 @@ class FractionalMaxPool3d(_MaxPool, nn.FractionalMaxPool3d, by=fractional_max_po
 
 
 class _AvgPool(Computed):
-    line = MEAN
+    line = SUM
 
 
 class AvgPool1d(_AvgPool, nn.AvgPool1d, by=avg_pool1d):
@@ -601,20 +373,22 @@ class AvgPool3d(_AvgPool, nn.AvgPool3d, by=avg_pool3d):
     """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `avg_pool3d`."""
 
 
-class _AdaptiveAvgPool(Computed):
+class AdaptiveAvgPool1d(Computed, nn.AdaptiveAvgPool1d, by=adaptive_avg_pool1d):
+    """``(b, c, w) -> (b, c, x)``: computed by `adaptive_avg_pool1d`."""
+
     line = BINS
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPool, nn.AdaptiveAvgPool1d, by=adaptive_avg_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `adaptive_avg_pool1d`."""
-
-
-class AdaptiveAvgPool2d(_AdaptiveAvgPool, nn.AdaptiveAvgPool2d, by=adaptive_avg_pool2d):
+class AdaptiveAvgPool2d(Computed, nn.AdaptiveAvgPool2d, by=adaptive_avg_pool2d):
     """``(b, c, h, w) -> (b, c, y, x)``: computed by `adaptive_avg_pool2d`."""
 
+    line = BINS_2D
 
-class AdaptiveAvgPool3d(_AdaptiveAvgPool, nn.AdaptiveAvgPool3d, by=adaptive_avg_pool3d):
+
+class AdaptiveAvgPool3d(Computed, nn.AdaptiveAvgPool3d, by=adaptive_avg_pool3d):
     """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `adaptive_avg_pool3d`."""
+
+    line = BINS_3D
 
 
 class _LPPool(Computed):

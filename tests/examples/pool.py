@@ -97,6 +97,8 @@ FUNCTIONS = {
         ]
         for n, shape in SHAPES.items()
     },
+    "bins": [Example([], (7, 4)), Example([], (6, 2))],
+    "mean_of_bins": [Example([], (7, 4)), Example([], (6, 2))],
     **{f"adaptive_avg_pool{n}d": [Example([s], (5,))] for n, s in SHAPES.items()},
     **{f"adaptive_max_pool{n}d": [Example([s], (5, True))] for n, s in SHAPES.items()},
     **{

@@ -30,6 +30,9 @@ def _options(**given: Any) -> Example:
 
 
 FUNCTIONS = {
+    "triangle": [Example([(2, 7)])],
+    "cubic": [Example([(2, 7)]), Example([(2, 7)], (-0.75,))],
+    "lanczos": [Example([(2, 7)])],
     "interpolate": [
         Example([(2, 3, 5)], (8,)),
         _options(scale_factor=1.3, mode="nearest-exact", recompute_scale_factor=True),
