@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, no_type_check
 
 import torch
 from einops import einsum, rearrange, reduce
@@ -461,6 +461,7 @@ class Recipe(Line):
             shape = shape[taken:]
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Product(Deferred):
     """What a recipe makes of its inputs, before it does: `Recipe.later`."""

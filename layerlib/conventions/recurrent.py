@@ -18,16 +18,12 @@ GATES = {"lstm_cell": 4, "gru_cell": 3}
 WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh")
 
 
-class Unfit(ValueError, RuntimeError):  # noqa: N818  (it is told apart by its message)
-    """A shape or a dtype does not fit: torch raises now the one and now the other."""
-
-
 def cell(name: str, _: int, given: Given) -> Finish:
     """A cell's function: its shapes are checked, and no bias is a bias of zero."""
     x, hx, weights = given["input"], given["hx"], [given[key] for key in WEIGHTS]
     state = list(hx) if name == "lstm_cell" and not isinstance(hx, Tensor) else [hx]
     two = len(state) == 1 + (name == "lstm_cell")
-    expect(name, two, "two states, hx = (h, c)", len(state), Unfit)
+    expect(name, two, "two states, hx = (h, c)", len(state))
     tensors(name, x, *state, *weights[:2])
     i, h = (w.shape[-1] if w.ndim else 0 for w in weights[:2])
     b, g = x.shape[:1] if x.ndim == 2 else ("batch",), h * GATES.get(name, 1)
@@ -35,7 +31,7 @@ def cell(name: str, _: int, given: Given) -> Finish:
     names = ["input", *["hx" for _ in state], *WEIGHTS]
     for key, shape, value in zip(names, shapes, [x, *state, *weights], strict=True):
         got = shape if value is None else tuple(value.shape)
-        expect(name, got == shape, f"{key} of shape {shape}", got, Unfit)
+        expect(name, got == shape, f"{key} of shape {shape}", got)
     given["input"], state, (weights,), finish = alike(name, x, state, [weights])
     given.update(zip(WEIGHTS, weights, strict=True))
     given["hx"] = state if name == "lstm_cell" else state[0]
@@ -48,7 +44,7 @@ def moment(_: str, _n: int, given: Given) -> Finish | None:
     tensors(type(layer).__name__, x)
     bend, told = getattr(layer, "nonlinearity", "tanh"), "'tanh' or 'relu'"
     known = bend in ("tanh", "relu")
-    expect("RNNCell", known, f"the nonlinearity {told}", repr(bend), Unfit)
+    expect("RNNCell", known, f"the nonlinearity {told}", repr(bend))
     if given["hx"] is None:
         zeros = x.new_zeros(*x.shape[:-1], layer.hidden_size)
         given["hx"] = (zeros, zeros) if isinstance(layer, nn.LSTMCell) else zeros
@@ -71,10 +67,10 @@ def sequences(_: str, _n: int, given: Given) -> Finish:
         single, turned = x.ndim == 2, x.ndim == 3 and layer.batch_first
         moments = x.unsqueeze(1) if single else x.transpose(0, 1) if turned else x
         told = "an input of 3 axes, or 2 without the batch, and at least one moment"
-        expect(name, moments.ndim == 3 and len(moments) > 0, told, x, Unfit)
+        expect(name, moments.ndim == 3 and len(moments) > 0, told, x)
         rows, sizes = moments.flatten(0, 1), [moments.shape[1]] * len(moments)
     told, got = f"{layer.input_size} features in the last axis", rows.shape[-1]
-    expect(name, got == layer.input_size, told, got, Unfit)
+    expect(name, got == layer.input_size, told, got)
     b = [] if single else sizes[:1]
     n, h = layer.num_layers * (1 + layer.bidirectional), layer.hidden_size
     shapes = [(n, *b, layer.proj_size or h), (n, *b, h)][: 1 + lstm]
@@ -83,7 +79,7 @@ def sequences(_: str, _n: int, given: Given) -> Finish:
     tensors(name, *state)
     right, got = shapes, [tuple(y.shape) for y in state]
     told, got = (", ".join(map(str, each)) for each in (right, got))
-    expect(name, got == told, f"hx of shape {told}", got, Unfit)
+    expect(name, got == told, f"hx of shape {told}", got)
     state = [y.unsqueeze(1) if single else sort(y, order) for y in state]
     all_weights = given["weights"]
     if not layer.bias:
@@ -142,7 +138,7 @@ def alike(
         finish: Finish = lambda made: made  # noqa: E731
     else:  # a product of two dtypes would quietly take the wider one
         told, dtype = "input, state and weights of one dtype", x.dtype
-        expect(name, len(dtypes) == 1, told, dtypes, Unfit)
+        expect(name, len(dtypes) == 1, told, dtypes)
         cast, state = wide, list(map(wide, state))
         finish = lambda made: tree_map(lambda y: y.to(dtype), made)  # noqa: E731
     zeros = [each[0].new_zeros(len(each[0])) for each in weights]
