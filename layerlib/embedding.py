@@ -1,22 +1,23 @@
 """Embeddings: a table with a row of numbers for each word, and bags of such rows."""
 
-import functools
-
 import torch
 from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor, nn
 
-from layerlib.conventions.dtypes import wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions.embedding import bags, classes, explained, table
 from layerlib.conventions.layer import Computed
+from layerlib.conventions.signature import convention
 from layerlib.distance import pairwise_distance
-from layerlib.engine.gradient import with_gradient
-from layerlib.recipe import Recipe
+from layerlib.engine.lookup import Bags, Learning, Members, OneHot
+from layerlib.recipe import Recipe, Reduce
 
 EMBEDDING = Recipe("... v, v e -> ... e")
 BAGS = Recipe("b n, n v, v e -> b e")
+LARGEST = Reduce("b n e -> b e", "max")
 
 
+@convention(classes)
+@explained
 def one_hot(
     tensor: Shaped[Tensor, "..."], num_classes: int = -1
 ) -> Int[Tensor, "... v"]:
@@ -34,22 +35,12 @@ def one_hot(
 
     Source: `torch.nn.functional.one_hot`.
     """
-    whole = tensor.dtype == torch.int64
-    expect("one_hot", whole, "classes as int64", tensor.dtype, TypeError)
-    if num_classes == -1 and tensor.numel():
-        num_classes = int(tensor.max()) + 1
-    got = f"{num_classes} for classes of shape {tuple(tensor.shape)}"
-    expect("one_hot", num_classes >= 1, "a positive num_classes", got)
     zeros = tensor.new_zeros(*tensor.shape, num_classes)
-    try:
-        return zeros.scatter(-1, tensor[..., None], 1)
-    except RuntimeError as error:
-        raise ValueError(
-            f"one_hot: expected classes from 0 to {num_classes - 1}, got some from "
-            f"{int(tensor.min())} to {int(tensor.max())}"
-        ) from error
+    return zeros.scatter(-1, tensor[..., None], 1)
 
 
+@convention(table)
+@explained
 def embedding(
     input: Int[Tensor, "..."],
     weight: Num[Tensor, "v e"],
@@ -61,8 +52,9 @@ def embedding(
 ) -> Num[Tensor, "... e"]:
     """``(...), (v, e) -> (..., e)``: for each number, that row of the weight.
 
-    It is a product with one-hot rows that nobody computes. Backward, each gradient is
-    added to the row that was read: to a row read twice, twice.
+    It is a product with one-hot rows, which are never stored: the row is read.
+    Backward, each gradient is added to the row that was read: to a row that was read
+    twice, both.
 
     Args:
         input: whole numbers, the rows that are read.
@@ -86,77 +78,27 @@ def embedding(
 
     Source: `torch.nn.functional.embedding`.
     """
-    whole = input.dtype in (torch.int32, torch.int64)
-    expect("embedding", whole, "int32 or int64 as input", input.dtype, TypeError)
-    padding = _row("embedding", weight, padding_idx)
-    if max_norm is not None:
-        with torch.no_grad():
-            _shorten(weight, input.reshape(-1), max_norm, norm_type)
-    try:
-        return _rows(weight, input, len(weight), padding, scale_grad_by_freq, sparse)
-    except IndexError as error:
-        raise IndexError(
-            f"embedding: expected rows from 0 to {len(weight) - 1} of the weight, got "
-            f"some from {int(input.min())} to {int(input.max())}"
-        ) from error
+    _shorten(weight, input.reshape(-1), max_norm, norm_type)
+    learning = Learning(padding_idx, scale_grad_by_freq, sparse)
+    rows = OneHot(input, len(weight), learning)
+    return EMBEDDING(rows, weight)
 
 
-def _row(layer: str, weight: Tensor, padding_idx: int | None) -> int | None:
-    """`padding_idx` counted from the first row of a weight that is a table."""
-    shape = tuple(weight.shape)
-    expect(layer, len(shape) == 2, "a weight of shape (rows, features)", shape)
-    if padding_idx is None:
-        return None
-    there = -len(weight) <= padding_idx < max(len(weight), 1)
-    told = f"a padding_idx that is one of {len(weight)} rows"
-    expect(layer, there, told, padding_idx)
-    return padding_idx % len(weight) if len(weight) else None
-
-
-def _shorten(weight: Tensor, rows: Tensor, max_norm: float, norm_type: float) -> None:
+@torch.no_grad()
+def _shorten(
+    weight: Tensor, rows: Tensor, max_norm: float | None, norm_type: float
+) -> None:
     """Writes those rows of the weight, the ones longer than `max_norm` made shorter."""
-    read = weight.index_select(0, rows)
-    origin = read.new_zeros(())
-    length = pairwise_distance(read, origin, norm_type, eps=0.0, keepdim=True)
-    factor = torch.where(length > max_norm, max_norm / (length + 1e-7), 1)
-    weight[rows] = read * factor
+    if max_norm is not None:
+        read = weight.index_select(0, rows)
+        origin = read.new_zeros(())
+        length = pairwise_distance(read, origin, norm_type, eps=0.0, keepdim=True)
+        factor = torch.where(length > max_norm, max_norm / (length + 1e-7), 1)
+        weight[rows] = read * factor
 
 
-def _rows_gradient(
-    _needed: object,
-    cotangent: Tensor,
-    _weight: None,
-    input: Tensor,
-    count: int,
-    padding: int | None,
-    scaled: bool,
-    sparse: bool,
-) -> list[Tensor]:
-    rows = input.reshape(-1)
-    gradient = cotangent.reshape(rows.numel(), cotangent.shape[-1])
-    if scaled and sparse:
-        raise ValueError("embedding: a sparse gradient is not scaled by frequency")
-    if scaled:
-        read = rows.new_zeros(count).index_add(0, rows, torch.ones_like(rows))
-        gradient = gradient / read.index_select(0, rows)[:, None]
-    size = (count, gradient.shape[1])
-    if sparse and not torch.compiler.is_compiling():  # it has no sparse tensors
-        kept = rows != (-1 if padding is None else padding)
-        at, values = rows[kept][None], gradient[kept]
-        return [torch.sparse_coo_tensor(at, values, size, check_invariants=False)]
-    found = gradient.new_zeros(size).index_add_(0, rows, gradient)
-    if padding is not None:
-        found[padding] = 0
-    return [found]
-
-
-# Without the weight's values: max_norm may change them before the backward pass.
-@with_gradient(_rows_gradient, keeps_inputs=[1])
-def _rows(weight: Tensor, input: Tensor, *_settings: object) -> Tensor:
-    rows = weight.index_select(0, input.reshape(-1))
-    return rows.reshape(*input.shape, weight.shape[1])
-
-
+@convention(bags)
+@explained
 def embedding_bag(
     input: Int[Tensor, "..."],
     weight: Float[Tensor, "v e"],
@@ -201,89 +143,29 @@ def embedding_bag(
 
     Source: `torch.nn.functional.embedding_bag`.
     """
-    padding = _row("embedding_bag", weight, padding_idx)
-    _check_bags(input, weight, offsets, per_sample_weights)
-    _check_mode(mode, sparse or scale_grad_by_freq, per_sample_weights)
-    flat = input.reshape(-1)
-    rows = embedding(
-        flat, weight, padding, max_norm, norm_type, scale_grad_by_freq, sparse
-    )
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape(-1, 1)
-    try:
-        bag, count = _bag(input, offsets, include_last_offset)
-        # one bag more, that nobody looks into, takes what is left out
-        bag = bag if padding is None else torch.where(flat == padding, count, bag)
-        return (_largest if mode == "max" else _summed)(rows, bag, count, mode)
-    except (IndexError, RuntimeError) as error:
-        raise ValueError(
-            "embedding_bag: expected offsets that start at 0 and end within the input "
-            f"of {len(flat)}, got {offsets}"
-        ) from error
+    _shorten(weight, input, max_norm, norm_type)
+    learning = Learning(padding_idx, scale_grad_by_freq, sparse)
+    words = OneHot(input, len(weight), learning)
+    in_bag = _bags(input, offsets, include_last_offset, padding_idx, per_sample_weights)
+    if mode == "max":
+        return LARGEST(Members(in_bag, words, weight)).masked_fill(in_bag.empty(), 0)
+    total = BAGS(in_bag, words, weight)
+    return total / in_bag.sizes() if mode == "mean" else total
 
 
-def _bag(
-    input: Tensor, offsets: Tensor | None, include_last_offset: bool
-) -> tuple[Tensor, int]:
-    """The bag that each number of the input is in, and how many bags there are."""
-    if offsets is None:
-        bags = torch.arange(len(input), device=input.device)
-        return bags[:, None].expand(input.shape).reshape(-1), len(input)
-    starts = offsets.new_zeros(len(input) + 1, dtype=torch.int64)
-    starts = starts.index_add(0, offsets, torch.ones_like(offsets, dtype=torch.int64))
-    return starts[:-1].cumsum(0) - 1, len(offsets) - include_last_offset
-
-
-def _summed(rows: Tensor, bag: Tensor, count: int, mode: str) -> Tensor:
-    read = wide(rows)
-    total = read.new_zeros(count + 1, rows.shape[1]).index_add(0, bag, read)[:count]
-    if mode == "mean":
-        size = bag.new_zeros(count + 1).index_add(0, bag, torch.ones_like(bag))
-        total = total / size[:count, None].clamp(min=1)
-    return total.to(rows.dtype)
-
-
-def _largest(rows: Tensor, bag: Tensor, count: int, _mode: str) -> Tensor:
-    """The first largest number of each bag and column is looked up where it is."""
-    read, bags = rows.detach(), bag[:, None].expand_as(rows)
-    top = read.new_zeros(count + 1, rows.shape[1])
-    top = top.scatter_reduce(0, bags, read, "amax", include_self=False)
-    place = torch.arange(len(rows), device=bag.device)[:, None]
-    chosen = (read == top.index_select(0, bag)) | read.isnan()
-    place = torch.where(chosen, place, len(rows))
-    first = bag.new_full(top.shape, len(rows)).scatter_reduce(0, bags, place, "amin")
-    return torch.constant_pad_nd(rows, [0, 0, 0, 1]).gather(0, first[:count])
-
-
-def _check_bags(
-    input: Tensor, weight: Tensor, offsets: Tensor | None, shares: Tensor | None
-) -> None:
-    check = functools.partial(expect, "embedding_bag")
-    dtype, shape, without = weight.dtype, tuple(input.shape), offsets is None
-    real = weight.is_floating_point()
-    check(real, "a floating-point weight", dtype, TypeError)
-    told = "an input of shape (bags, size), or (size,) with offsets"
-    given = f"{shape} {'without' if without else 'with'} offsets"
-    check(input.ndim == (2 if without else 1), told, given)
-    if offsets is None:
-        check(shape[1] > 0, "bags of at least one row", shape)
-    else:
-        check(offsets.ndim == 1, "offsets of one axis", tuple(offsets.shape))
-    if shares is not None:
-        got, told = (tuple(shares.shape), shares.dtype), "per_sample_weights of the"
-        check(got[0] == shape, f"{told} input's shape {shape}", got[0])
-        check(got[1] == dtype, f"{told} weight's dtype {dtype}", got[1], TypeError)
-
-
-def _check_mode(mode: str, adjusted: bool, shares: Tensor | None) -> None:
-    known = mode in ("sum", "mean", "max")
-    expect("embedding_bag", known, "mode sum, mean or max", repr(mode))
-    if shares is not None and mode != "sum":
-        raise ValueError(
-            f"embedding_bag: per_sample_weights are for mode sum, not {mode}"
-        )
-    if adjusted and mode == "max":
-        raise ValueError("embedding_bag: mode max has no sparse or scaled gradient")
+def _bags(
+    input: Tensor,
+    offsets: Tensor,
+    include_last_offset: bool,
+    padding_idx: int | None,
+    weights: Tensor | None,
+) -> Bags:
+    """The bag that each word is in: the last that has begun; of padding, no bag."""
+    nothing = offsets.new_zeros(len(input) + 1)
+    begin = nothing.index_add(0, offsets, torch.ones_like(offsets))
+    bag, count = begin[:-1].cumsum(0) - 1, len(offsets) - include_last_offset
+    padding = torch.zeros_like(input) if padding_idx is None else input == padding_idx
+    return Bags(torch.where(padding.bool(), count, bag), count, weights)
 
 
 class _Table(nn.Module):
@@ -297,8 +179,7 @@ class _Table(nn.Module):
 
     def _fill_padding_idx_with_zero(self) -> None:
         if self.padding_idx is not None:
-            with torch.no_grad():
-                self.weight[self.padding_idx].fill_(0)
+            nn.init.zeros_(self.weight[self.padding_idx])
 
 
 class Embedding(_Table, Computed, nn.Embedding, by=embedding):

@@ -8,55 +8,88 @@ import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
-from torch.utils._pytree import tree_map
 
-from layerlib.conventions.dtypes import wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions.recurrent import cell, moment, moments, sequences
+from layerlib.conventions.signature import convention
 from layerlib.dropout import dropout
-from layerlib.linear import LINEAR, linear
+from layerlib.engine.steps import first, onto, renewed
+from layerlib.linear import LINEAR
+from layerlib.recipe import Bend
 
+SIGMOID = Bend("sigmoid", torch.sigmoid)
+TANH = Bend("tanh", torch.tanh)
+RELU = Bend("relu", lambda x: x.masked_fill(x <= 0, 0))
+
+Rows = Num[Tensor, "_ _"]
+Bias = Num[Tensor, " _"] | None
+Two = Sequence[Rows]
 Step = Callable[..., Sequence[Tensor]]
 
 
-def _rnn_tanh(read: Tensor, recalled: Tensor, _h: Tensor) -> Sequence[Tensor]:
-    return [(read + recalled).tanh()]
+def rnn_step(read: Rows, h: Rows, w_hh: Tensor, bend: Bend = TANH) -> list[Tensor]:
+    """``(b, h), (b, h), (h, h) -> ((b, h),)``: what is read and what is recalled.
+
+    Their sum is bent, so that the state cannot grow from step to step (tanh), or
+    becomes no less than 0 (relu). `read` is ``x w_ih`` and both biases.
+
+    Raises:
+        ValueError: the state does not fit the weight.
+
+    Source: Elman, https://doi.org/10.1207/s15516709cog1402_1.
+    """
+    return [bend(onto(read, LINEAR.later(h, w_hh)))]
 
 
-def _rnn_relu(read: Tensor, recalled: Tensor, _h: Tensor) -> Sequence[Tensor]:
-    total = read + recalled
-    return [total.masked_fill(total <= 0, 0)]
+def lstm_step(
+    read: Rows, h: Rows, c: Rows, w_hh: Tensor, w_hr: Tensor | None = None
+) -> list[Tensor]:
+    """``(b, 4 h), (b, h), (b, h), (4 h, h) -> ((b, h), (b, h))``: a sum with gates.
+
+    The cell state ``c`` is a sum that goes on. The gates are between 0 and 1: `forget`
+    says how much of the old sum is kept, `input` how much of the new value enters it,
+    `output` how much of it is shown, as ``h``. A projection `w_hr` makes ``h`` shorter.
+
+    Raises:
+        ValueError: the state does not fit a weight.
+
+    Source: Hochreiter and Schmidhuber, https://doi.org/10.1162/neco.1997.9.8.1735;
+    the forget gate: Gers et al., https://doi.org/10.1162/089976600300015015;
+    the projection: Sak et al., https://arxiv.org/abs/1402.1128.
+    """
+    gates = onto(read, LINEAR.later(h, w_hh))
+    input, forget, cell, output = gates.chunk(4, dim=-1)  # noqa: A001
+    kept = SIGMOID(forget) * c
+    new = SIGMOID(input) * TANH(cell)
+    c = kept + new
+    h = SIGMOID(output) * TANH(c)
+    return [h if w_hr is None else LINEAR(h, w_hr), c]
 
 
-def _lstm(read: Tensor, recalled: Tensor, _h: Tensor, c: Tensor) -> Sequence[Tensor]:
-    enter, forget, new, show = (read + recalled).chunk(4, dim=-1)
-    c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
-    return [show.sigmoid() * c.tanh(), c]
+def gru_step(read: Rows, h: Rows, w_hh: Tensor, b_hh: Tensor) -> list[Tensor]:
+    """``(b, 3 h), (b, h), (3 h, h), (3 h,) -> ((b, h),)``: between old and new.
 
+    `reset` says how much of the recalled part the new value sees: after its product
+    and bias, where the paper has it before. `update` says where between the new value
+    (0) and the old state (1) the next state lies.
 
-def _gru(read: Tensor, recalled: Tensor, h: Tensor) -> Sequence[Tensor]:
+    Raises:
+        ValueError: the state does not fit the weight.
+
+    Source: Cho et al., https://arxiv.org/abs/1406.1078.
+    """
+    recalled = onto(b_hh, LINEAR.later(h, w_hh))
     reset, update, new = read.chunk(3, dim=-1)
     reset_h, update_h, new_h = recalled.chunk(3, dim=-1)
-    new = (new + (reset + reset_h).sigmoid() * new_h).tanh()
-    return [new + (update + update_h).sigmoid() * (h - new)]
+    reset = SIGMOID(reset + reset_h)
+    update = SIGMOID(update + update_h)
+    new = TANH(new + reset * new_h)
+    return [new + update * (h - new)]
 
 
-STEPS: dict[str, Step] = {
-    "RNN_TANH": _rnn_tanh,
-    "RNN_RELU": _rnn_relu,
-    "LSTM": _lstm,
-    "GRU": _gru,
-}
-"""The next state, from ``w_ih x + b_ih``, ``w_hh h + b_hh`` and the state."""
-
-
+@convention(cell)
 def rnn_tanh_cell(
-    input: Num[Tensor, "b i"],
-    hx: Num[Tensor, "b h"],
-    w_ih: Num[Tensor, "h i"],
-    w_hh: Num[Tensor, "h h"],
-    b_ih: Num[Tensor, " h"] | None = None,
-    b_hh: Num[Tensor, " h"] | None = None,
-) -> Num[Tensor, "b h"]:
+    input: Rows, hx: Rows, w_ih: Rows, w_hh: Rows, b_ih: Bias = None, b_hh: Bias = None
+) -> Rows:
     """``(b, i), (b, h), (h, i), (h, h), (h,), (h,) -> (b, h)``: tanh of a `linear`.
 
     It is linear in the input and the state together, ``[x, h]``: a product each, and
@@ -65,105 +98,62 @@ def rnn_tanh_cell(
     Raises:
         ValueError: a shape or a dtype does not fit.
 
-    Source: Elman, https://doi.org/10.1207/s15516709cog1402_1; `torch.nn.RNNCell`.
+    Source: `torch.nn.RNNCell`.
     """
-    return _cell("rnn_tanh_cell", _rnn_tanh, 1, [input, hx, w_ih, w_hh, b_ih, b_hh])[0]
+    read = LINEAR(input, w_ih) + b_ih + b_hh
+    return rnn_step(read, hx, w_hh)[0]
 
 
+@convention(cell)
 def rnn_relu_cell(
-    input: Num[Tensor, "b i"],
-    hx: Num[Tensor, "b h"],
-    w_ih: Num[Tensor, "h i"],
-    w_hh: Num[Tensor, "h h"],
-    b_ih: Num[Tensor, " h"] | None = None,
-    b_hh: Num[Tensor, " h"] | None = None,
-) -> Num[Tensor, "b h"]:
+    input: Rows, hx: Rows, w_ih: Rows, w_hh: Rows, b_ih: Bias = None, b_hh: Bias = None
+) -> Rows:
     """``(b, i), (b, h), (h, i), (h, h), (h,), (h,) -> (b, h)``: relu of a `linear`.
 
-    Raises:
-        ValueError: a shape or a dtype does not fit.
+    Raises: what `rnn_tanh_cell` raises.
 
     Source: Le, Jaitly and Hinton, https://arxiv.org/abs/1504.00941;
     `torch.nn.RNNCell`.
     """
-    return _cell("rnn_relu_cell", _rnn_relu, 1, [input, hx, w_ih, w_hh, b_ih, b_hh])[0]
+    read = LINEAR(input, w_ih) + b_ih + b_hh
+    return rnn_step(read, hx, w_hh, RELU)[0]
 
 
+@convention(cell)
 def lstm_cell(
-    input: Num[Tensor, "b i"],
-    hx: Sequence[Num[Tensor, "b h"]],
-    w_ih: Num[Tensor, "g i"],
-    w_hh: Num[Tensor, "g h"],
-    b_ih: Num[Tensor, " g"] | None = None,
-    b_hh: Num[Tensor, " g"] | None = None,
-) -> tuple[Num[Tensor, "b h"], Num[Tensor, "b h"]]:
-    """``(b, i), ((b, h), (b, h)), ... -> ((b, h), (b, h))``: a sum that remembers.
+    input: Rows, hx: Two, w_ih: Rows, w_hh: Rows, b_ih: Bias = None, b_hh: Bias = None
+) -> Two:
+    """``(b, i), ((b, h), (b, h)), ... -> ((b, h), (b, h))``: one `lstm_step`.
 
-    The state ``(h, c)`` is what the cell shows, and a sum that it keeps. Gates between
-    0 and 1 say how much enters the sum, how much of the old sum is not forgotten, and
-    how much of the new one is shown; what may enter is a tanh. The rows of the weights
-    are those of enter, forget, new and show.
+    The rows of the weights are those of input gate, forget gate, cell and output gate.
 
     Raises:
         ValueError: there are not two states, or a shape or a dtype does not fit.
 
-    Source: Hochreiter and Schmidhuber, https://doi.org/10.1162/neco.1997.9.8.1735;
-    the forget gate: Gers et al., https://doi.org/10.1162/089976600300015015;
-    `torch.nn.LSTMCell`.
+    Source: `torch.nn.LSTMCell`.
     """
-    two = not isinstance(hx, Tensor) and len(hx) == 2
-    expect("lstm_cell", two, "two states, hx = (h, c)", len(hx))
-    h, c = _cell("lstm_cell", _lstm, 4, [input, *hx, w_ih, w_hh, b_ih, b_hh])
-    return h, c
+    read = LINEAR(input, w_ih) + b_ih + b_hh
+    return lstm_step(read, *hx, w_hh)
 
 
+@convention(cell)
 def gru_cell(
-    input: Num[Tensor, "b i"],
-    hx: Num[Tensor, "b h"],
-    w_ih: Num[Tensor, "g i"],
-    w_hh: Num[Tensor, "g h"],
-    b_ih: Num[Tensor, " g"] | None = None,
-    b_hh: Num[Tensor, " g"] | None = None,
-) -> Num[Tensor, "b h"]:
-    """``(b, i), (b, h), (3 h, i), (3 h, h), ... -> (b, h)``: between old and new.
+    input: Rows, hx: Rows, w_ih: Rows, w_hh: Rows, b_ih: Bias = None, b_hh: Bias = None
+) -> Rows:
+    """``(b, i), (b, h), (3 h, i), (3 h, h), ... -> (b, h)``: one `gru_step`.
 
-    One gate says where between the two the next state lies; the other how much of the
-    old state the new one sees: after its product and bias, where the paper has it
-    before. The rows of the weights are those of reset, update and new.
+    The rows of the weights are those of reset, update and new.
 
     Raises:
         ValueError: a shape or a dtype does not fit.
 
-    Source: Cho et al., https://arxiv.org/abs/1406.1078; `torch.nn.GRUCell`.
+    Source: `torch.nn.GRUCell`.
     """
-    return _cell("gru_cell", _gru, 3, [input, hx, w_ih, w_hh, b_ih, b_hh])[0]
+    read = LINEAR(input, w_ih) + b_ih
+    return gru_step(read, hx, w_hh, b_hh)[0]
 
 
-def _cell(name: str, step: Step, gates: int, given: list[Any]) -> list[Tensor]:
-    x, *state, w_ih, w_hh, _, _ = given
-    (i, h) = [w.shape[-1] if w.ndim else 0 for w in (w_ih, w_hh)]
-    b = x.shape[:1] if x.ndim == 2 else ("batch",)
-    dtype, g = x.dtype, gates * h
-    expected = [(*b, i), *[(*b, h) for _ in state], (g, i), (g, h), (g,), (g,)]
-    names = ["input", *["hx" for _ in state], "w_ih", "w_hh", "b_ih", "b_hh"]
-    for argument, shape, value in zip(names, expected, given, strict=True):
-        if value is not None:
-            got = tuple(value.shape)
-            expect(name, got == shape, f"{argument} of shape {shape}", got)
-    x, h, *kept, w_ih, w_hh, b_ih, b_hh = _alike(name, given)
-    made = step(linear(x, w_ih, b_ih), linear(h, w_hh, b_hh), h, *kept)
-    return [state.to(dtype) for state in made]
-
-
-def _alike(name: str, given: Sequence[Tensor | None]) -> list[Any]:
-    """All of one dtype, and halves as float32, to be rounded once, at the end."""
-    dtypes = sorted({str(x.dtype) for x in given if x is not None})
-    # A product of two dtypes would quietly take the wider one.
-    one = len(dtypes) == 1 or torch.is_autocast_enabled("cpu")
-    expect(name, one, "input, state and weights of one dtype", dtypes)
-    return [None if x is None else wide(x) for x in given]
-
-
+@convention(moments)
 def scan(
     input: Num[Tensor, "n i"],
     state: Sequence[Num[Tensor, "b ..."]],
@@ -175,9 +165,9 @@ def scan(
 
     The rows of the input are those of the first moment, one for each sequence, then
     those of the second: `batch_sizes` of them, fewer where sequences have ended.
-    ``step(rows, *state)`` gives the next state, and its first part is the output. The
-    last state of each sequence is returned as well. In reverse, each sequence is read
-    from its own end.
+    ``step(rows, *state)`` gives the next state, and its first part is the output. A
+    sequence that has ended keeps its last state; in reverse, each is read from its own
+    end, and until then keeps its first.
 
     Raises:
         ValueError: the sizes of the batch do not fit the rows or the state, or grow.
@@ -191,25 +181,13 @@ def scan(
     Source: the prefix sum, with a step for its plus; the rows of a
     `torch.nn.utils.rnn.PackedSequence`.
     """
-    sizes, batch = list(batch_sizes), [len(first) for first in state]
-    starts, grows = {*batch, *sizes[:1]}, sizes != sorted(sizes, reverse=True)
-    fits = bool(sizes) and len(starts) == 1 and not grows and sum(sizes) == len(input)
-    told = f"batch sizes that start with {batch}, as the state, never grow, and add up"
-    expect("scan", fits, f"{told} to the {len(input)} rows of the input", sizes)
-    moments = torch.split(input, sizes)
-    now, outputs, ended = [first[:0] for first in state], [], []
+    moments, outputs = torch.split(input, batch_sizes), []
     for rows in reversed(moments) if reverse else moments:
-        size, before = len(rows), len(now[0])
-        if size > before:  # at first all start; in reverse, the shorter ones later
-            new = [first[before:size] for first in state]
-            now = [torch.cat(pair) for pair in zip(now, new, strict=True)]
-        elif size < before:
-            ended.append([x[size:] for x in now])
-            now = [x[:size] for x in now]
-        now = list(step(rows, *now))
-        outputs.append(now[0])
-    last = zip(now, *reversed(ended), strict=True)
-    return torch.cat(outputs[:: -1 if reverse else 1]), tuple(map(torch.cat, last))
+        reading = [first(len(rows), x) for x in state]
+        made = step(rows, *reading)
+        state = [renewed(*pair) for pair in zip(made, state, strict=True)]
+        outputs.append(made[0])
+    return torch.cat(outputs[:: -1 if reverse else 1]), tuple(state)
 
 
 class _Uniform(nn.Module):
@@ -228,84 +206,35 @@ class _Uniform(nn.Module):
 class _Recurrent(_Uniform, nn.RNNBase):
     """Layers and directions: a scan each."""
 
+    begun: Callable[..., tuple[Rows, Step]]
+
     def forward(
         self, input: Num[Tensor, "..."] | PackedSequence, hx: Any = None
     ) -> tuple[Num[Tensor, "..."] | PackedSequence, Any]:
         """The last layer's output at each moment, and the last state of each layer."""
-        self._update_flat_weights()  # for check_input
-        if isinstance(input, PackedSequence):
-            rows, batch_sizes, order, back = input
-            sizes = batch_sizes.tolist()
-            state = self.permute_hidden(self._state(rows, sizes, hx), order)
-            rows, last = self._layers(rows, sizes, state)
-            packed = PackedSequence(rows, batch_sizes, order, back)
-            return packed, self.permute_hidden(last, back)
-        single, turned = input.ndim == 2, input.ndim == 3 and self.batch_first
-        moments = input.unsqueeze(1) if single else input
-        moments = moments.transpose(0, 1) if turned else moments
-        told = "an input of 3 axes, or 2 without the batch, and at least one moment"
-        expect(type(self).__name__, moments.ndim == 3 and len(moments) > 0, told, input)
-        t, b, _ = moments.shape
-        rows, sizes = moments.flatten(0, 1), [b] * t
-        state = self._state(rows, sizes, hx, single=single)
-        rows, last = self._layers(rows, sizes, state)
-        output = rows.reshape(t, b, rows.shape[-1])
-        if single:
-            return output.squeeze(1), tree_map(lambda x: x.squeeze(1), last)
-        return output.transpose(0, 1) if turned else output, last
+        return self.layers(input, hx, self.all_weights)
 
-    def _state(self, rows: Tensor, sizes: Any, hx: Any, *, single: bool = False) -> Any:
-        """The first state, zero by default."""
-        self.check_input(rows, sizes)
-        shapes = [self.get_expected_hidden_size(rows, sizes)]
-        if isinstance(self, nn.LSTM):
-            shapes.append(self.get_expected_cell_size(rows, sizes))
-        lstm = len(shapes) == 2
-        if hx is None:
-            state = [rows.new_zeros(shape) for shape in shapes]
-        else:
-            state = list(hx) if lstm and not isinstance(hx, Tensor) else [hx]
-            expected = [(n, h) if single else (n, b, h) for n, b, h in shapes]
-            given = [tuple(x.shape) for x in state]
-            right, got = (", ".join(map(str, each)) for each in (expected, given))
-            name = type(self).__name__
-            expect(name, given == expected, f"hx of shape {right}", got)
-            state = [x.unsqueeze(1) for x in state] if single else state
-        return tuple(state) if lstm else state[0]
-
-    def _layers(self, rows: Tensor, sizes: list[int], hx: Any) -> tuple[Tensor, Any]:
-        states, last = hx if isinstance(hx, tuple) else [hx], []
-        each = zip(self.all_weights, *states, strict=True)
+    @convention(sequences)
+    def layers(self, input: Any, hx: Any, weights: Any) -> tuple[Tensor, Any]:
+        """Each layer reads what the one below puts out, in one direction or both."""
+        (rows, sizes), last = input, []
+        each = zip(weights, *hx, strict=True)
         for layer in range(self.num_layers):
-            if layer:
-                rows = dropout(rows, self.dropout, self.training)
+            rows = dropout(rows, self.dropout, self.training) if layer else rows
             made = [
-                self.one_direction(rows, sizes, bool(back), *next(each))
+                self.one_direction(rows, sizes, back, *next(each))
                 for back in range(1 + self.bidirectional)
             ]
             rows = torch.cat([output for output, _ in made], dim=-1)
             last += [state for _, state in made]
-        ends = tuple(torch.stack(x) for x in zip(*last, strict=True))
-        return rows, ends if isinstance(hx, tuple) else ends[0]
+        return rows, [torch.stack(x) for x in zip(*last, strict=True)]
 
     def one_direction(
-        self, rows: Tensor, sizes: list[int], back: bool, weights: Any, *state: Tensor
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, rows: Tensor, sizes: list[int], back: int, weights: Any, *state: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The output and the last state of one layer that reads one way."""
-        given = _alike(type(self).__name__, [rows, *weights, *state])
-        x, w_ih, w_hh, *others = given[: 1 + len(weights)]
-        b_ih, b_hh = others[:2] if self.bias else (None, None)
-        w_hr = others[-1] if self.proj_size else None
-
-        def step(read: Tensor, h: Tensor, *kept: Tensor) -> list[Tensor]:
-            # LINEAR, with the bias added on the way.
-            recalled = h @ w_hh.T if b_hh is None else torch.addmm(b_hh, h, w_hh.T)
-            h, *rest = STEPS[self.mode](read, recalled, h, *kept)
-            return [h if w_hr is None else h @ w_hr.T, *rest]
-
-        read = linear(x, w_ih, b_ih)  # at all moments at once
-        output, last = scan(read, given[1 + len(weights) :], step, sizes, back)
-        return output.to(rows.dtype), [x.to(rows.dtype) for x in last]
+        read, step = self.begun(rows, *weights)
+        return scan(read, state, step, sizes, bool(back))
 
 
 class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
@@ -317,6 +246,13 @@ class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
     ``1 / sqrt(h)``.
     """
 
+    def begun(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
+        """What is read at all moments at once, and the step that is left for each."""
+        w_ih, w_hh, b_ih, b_hh = weights
+        read = LINEAR(rows, w_ih) + (b_ih + b_hh)
+        bend = RELU if self.nonlinearity == "relu" else TANH
+        return read, lambda read, h: rnn_step(read, h, w_hh, bend)
+
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]
     """``(t, b, i), ((l, b, h), ...) -> (t, b, o), ((l, b, h), ...)``: `torch.nn.LSTM`.
@@ -325,6 +261,12 @@ class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]
     projection there is ``weight_hr_l0`` of shape ``(proj_size, h)`` too.
     """
 
+    def begun(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
+        """What is read at all moments at once, and the step that is left for each."""
+        w_ih, w_hh, b_ih, b_hh, *w_hr = weights
+        read = LINEAR(rows, w_ih) + (b_ih + b_hh)
+        return read, lambda read, h, c: lstm_step(read, h, c, w_hh, *w_hr)
+
 
 class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
     """``(t, b, i), (l, b, h) -> (t, b, o), (l, b, h)``: `torch.nn.GRU`, by `scan`.
@@ -332,20 +274,21 @@ class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
     The parameters are those of `RNN` with ``3 h`` rows.
     """
 
+    def begun(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
+        """What is read at all moments at once, and the step that is left for each."""
+        w_ih, w_hh, b_ih, b_hh = weights
+        read = LINEAR(rows, w_ih) + b_ih
+        return read, lambda read, h: gru_step(read, h, w_hh, b_hh)
+
 
 class _Cell(_Uniform, nn.RNNCellBase):
     """One moment: the state is zero by default."""
 
     cell: Callable[..., Any]
 
+    @convention(moment)
     def forward(self, input: Num[Tensor, "..."], hx: Any = None) -> Any:
         """The next state."""
-        if hx is None:
-            zeros = input.new_zeros(*input.shape[:-1], self.hidden_size)
-            hx = (zeros, zeros) if isinstance(self, nn.LSTMCell) else zeros
-        if input.ndim == 1:
-            batched = tree_map(lambda x: x.unsqueeze(0), (input, hx))
-            return tree_map(lambda x: x.squeeze(0), self.forward(*batched))
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return self.cell(input, hx, *weights)
 
@@ -361,10 +304,7 @@ class RNNCell(_Cell, nn.RNNCell):
     @property
     def cell(self) -> Callable[..., Any]:  # type: ignore[override]
         """The function with this nonlinearity."""
-        cells = {"tanh": rnn_tanh_cell, "relu": rnn_relu_cell}
-        name, told = self.nonlinearity, "the nonlinearity 'tanh' or 'relu'"
-        expect("RNNCell", name in cells, told, repr(name))
-        return cells[name]
+        return {"tanh": rnn_tanh_cell, "relu": rnn_relu_cell}[self.nonlinearity]
 
 
 class LSTMCell(_Cell, nn.LSTMCell):

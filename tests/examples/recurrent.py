@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from examples import Example
+from layerlib.recurrent import RELU
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -74,6 +75,12 @@ FUNCTIONS = {
             ),
         ),
     ],
+    "gru_step": [Example([(2, 12), (2, 4), (12, 4), (12,)])],
+    "lstm_step": [
+        Example([(2, 16), (2, 4), (2, 4), (16, 4)]),
+        Example([(2, 16), (2, 2), (2, 4), (16, 2), (2, 4)]),
+    ],
+    "rnn_step": [Example([(2, 4), (2, 4), (4, 4)], (RELU,))],
     "rnn_relu_cell": [Example([(2, 3), (2, 4), (4, 3), (4, 4), (4,), (4,)])],
     "rnn_tanh_cell": [Example([(2, 3), (2, 4), (4, 3), (4, 4), (4,), (4,)])],
     "scan": [Example([(7, 2)], ([ones(3, 2)], _add, [3, 3, 1], True))],
@@ -81,47 +88,52 @@ FUNCTIONS = {
 
 MISTAKES = {
     "recurrent": {
-        "the gates in another order": ("enter, forget, new, show", "enter, new, forget, show"),
-        "the sum shown without its gate": ("show.sigmoid() * c.tanh()", "c.tanh()"),
-        "the old sum never forgotten": ("c = forget.sigmoid() * c", "c = c"),
-        "the reset gate at the input": (
-            "(new + (reset + reset_h).sigmoid() * new_h)",
-            "((reset + reset_h).sigmoid() * new + new_h)",
-        ),
-        "the update gate inverted": (
-            "[new + (update + update_h).sigmoid() * (h - new)]",
-            "[h + (update + update_h).sigmoid() * (new - h)]",
-        ),
+        "the gates in another order": ("input, forget, cell, output =", "input, cell, forget, output ="),
+        "the sum shown without its gate": ("SIGMOID(output) * TANH(c)", "TANH(c)"),
+        "the old sum never forgotten": ("SIGMOID(forget) * c", "c"),
+        "the new value enters whole": ("SIGMOID(input) * TANH(cell)", "TANH(cell)"),
+        "the projection forgotten": ("h if w_hr is None else LINEAR(h, w_hr)", "h"),
+        "the reset gate at the input": ("TANH(new + reset * new_h)", "TANH(reset * new + new_h)"),
+        "the update gate inverted": ("new + update * (h - new)", "h + update * (new - h)"),
         "reset and update exchanged": ("reset, update, new = read", "update, reset, new = read"),
-        "a gradient of relu at 0": ("total <= 0", "total < 0"),
-        "the second bias forgotten": ("torch.addmm(b_hh, h, w_hh.T)", "h @ w_hh.T"),
-        "the gradient cut at each moment": (
-            "step(rows, *now)",
-            "step(rows, *[x.detach() for x in now])",
+        "a gradient of relu at 0": ("x <= 0", "x < 0"),
+        "the second bias of a layer forgotten": (
+            "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + (b_ih + b_hh)",
+            "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + b_ih",
         ),
+        "the second bias of a cell forgotten": (
+            "read = LINEAR(input, w_ih) + b_ih + b_hh\n    return lstm_step",
+            "read = LINEAR(input, w_ih) + b_ih\n    return lstm_step",
+        ),
+        "the hidden bias of a GRU outside its gate": (
+            "read = LINEAR(rows, w_ih) + b_ih\n        return read, lambda read, h: gru_step(read, h, w_hh, b_hh)",
+            "read = LINEAR(rows, w_ih) + b_ih + b_hh\n        return read, lambda read, h: gru_step(read, h, w_hh, 0 * b_hh)",
+        ),
+        "always a tanh": ('RELU if self.nonlinearity == "relu" else TANH', "TANH"),
+        "the gradient cut at each moment": ("step(rows, *reading)", "step(rows, *[x.detach() for x in reading])"),
         "the other direction's output not turned back": ("outputs[:: -1 if reverse else 1]", "outputs"),
-        "the given state not used": (
-            "new = [first[before:size] for first in state]",
-            "new = [0 * first[before:size] for first in state]",
-        ),
-        "ended sequences in the order of their end": ("*reversed(ended)", "*ended"),
-        "dropout before the first layer": ("            if layer:\n", "            if True:\n"),
+        "the other direction read forward": ("reversed(moments) if reverse else moments", "moments"),
+        "dropout before the first layer": (" if layer else rows", " if True else rows"),
         "dropout in evaluation": ("self.dropout, self.training", "self.dropout, True"),
-        "packed sequences meet each other's first state": (
-            "self.permute_hidden(self._state(rows, sizes, hx), order)",
-            "self._state(rows, sizes, hx)",
-        ),
-        "last states in the order of the packing": (
-            "return packed, self.permute_hidden(last, back)",
-            "return packed, last",
-        ),
-        "batch_first forgotten": ("input.ndim == 3 and self.batch_first", "False"),
-        "rounded at each step": ("None if x is None else wide(x)", "x"),
-        "two dtypes in one product": ("one = len(dtypes) == 1 or", "one = True or"),
-        "a state of another shape is broadcast": (
-            "if value is not None:\n            got",
-            "if False:\n            got",
-        ),
+        "each layer reads the input": ("self.one_direction(rows, sizes,", "self.one_direction(input[0], sizes,"),
+    },
+    "engine.steps": {
+        "the total forgotten": ("torch.addmm(total, x, weight.T)", "x @ weight.T"),
+        "what is made not added": ("return total + product.tensor()", "return product.tensor()"),
+        "the last rows": ("x[:count]", "x[-count:]"),
+        "ended sequences lose their state": ("torch.cat([new, old[len(new) :]])", "torch.cat([new, 0 * old[len(new) :]])"),
+        "the line not put down": ("    ran(product.recipe)\n", ""),
+    },
+    "conventions.recurrent recurrent": {
+        "packed sequences meet each other's first state": ("sort(y, order) for y", "y for y"),
+        "last states in the order of the packing": ("sort(y, back) for y", "y for y"),
+        "batch_first forgotten": ("x.ndim == 3 and layer.batch_first", "False"),
+        "rounded at each step": ("cast, state = wide, list(map(wide, state))", "cast = lambda y: y"),
+        "two dtypes in one product": ("expect(name, len(dtypes) == 1, told, dtypes)", "pass"),
+        "a state of another shape is broadcast": ("expect(name, got == shape,", "expect(name, True,"),
+        "a layer's state of another shape": ("expect(name, got == told,", "expect(name, True,"),
+        "no bias of zero": ("[[*w[:2], None, None, *w[2:]] for w in all_weights]", "[[*w[:2], w[0][:, 0], None, *w[2:]] for w in all_weights]"),
+        "the cell's given state not used": ('if given["hx"] is None:', "if True:"),
     },
     "recurrent contract": {
         "torch's own forward": (
@@ -136,9 +148,9 @@ MISTAKES = {
         "other initial values": ("1 / math.sqrt(self.hidden_size)", "1 / self.hidden_size"),
     },
     "recurrent purity": {
-        "torch's own relu": ("total.masked_fill(total <= 0, 0)", "total.relu()"),
+        "torch's own relu": ("lambda x: x.masked_fill(x <= 0, 0)", "torch.relu"),
         "torch's own cell": (
-            'return _cell("gru_cell", _gru, 3, [input, hx, w_ih, w_hh, b_ih, b_hh])[0]',
+            "return gru_step(read, hx, w_hh, b_hh)[0]",
             "return torch.gru_cell(input, hx, w_ih, w_hh, b_ih, b_hh)",
         ),
     },
