@@ -2,11 +2,11 @@
 
 import math
 
-import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
-from layerlib.conventions.expect import expect
+from layerlib.conventions.linear import fits_bilinear, fits_linear, positive
+from layerlib.conventions.signature import convention
 from layerlib.recipe import Recipe
 
 LINEAR = Recipe("... i, o i -> ... o")
@@ -14,6 +14,7 @@ DOT = Recipe("... i, i -> ...")
 BILINEAR = Recipe("... i, o i j, ... j -> ... o")
 
 
+@convention(fits_linear)
 def linear(
     input: Num[Tensor, "... i"],
     weight: Num[Tensor, "*o i"],
@@ -21,24 +22,24 @@ def linear(
 ) -> Num[Tensor, "..."]:
     """``(..., i), (o, i), (o,) -> (..., o)``: each row of the weight against the input.
 
-    A weight ``(i,)`` is one row, and the output then has no axis ``o``.
+    A weight ``(i,)`` is a single row, and the output then has no axis ``o``. A sparse
+    or jagged input is computed densely.
 
     Raises:
         ValueError: the weight, the last axis of the input, or the bias does not fit.
+        TypeError: their dtypes differ.
 
     >>> linear(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]))
     tensor([11., 17.])
 
     Source: `torch.nn.functional.linear`.
     """
-    told = "a weight of shape (out_features, in_features) or (in_features,)"
-    expect("linear", weight.ndim in (1, 2), told, weight)
-    _check_features("linear", "input", input, weight.shape[-1])
-    _check_bias("linear", bias, weight.shape[:-1])
-    output = (LINEAR if weight.ndim == 2 else DOT)(input, weight)
-    return output if bias is None else output + bias
+    rows = LINEAR if weight.ndim == 2 else DOT
+    y = rows(input, weight)
+    return y if bias is None else y + bias
 
 
+@convention(fits_bilinear, autocast=False)
 def bilinear(
     input1: Num[Tensor, "*b i"],
     input2: Num[Tensor, "*b j"],
@@ -49,6 +50,7 @@ def bilinear(
 
     Raises:
         ValueError: an axis of an input, the weight or the bias does not fit.
+        TypeError: their dtypes differ.
 
     >>> one, two = torch.tensor([1.0, 2.0]), torch.tensor([3.0])
     >>> bilinear(one, two, torch.tensor([[[1.0], [10.0]]]))
@@ -56,27 +58,8 @@ def bilinear(
 
     Source: `torch.nn.functional.bilinear`.
     """
-    told = "a weight of shape (out_features, in1_features, in2_features)"
-    expect("bilinear", weight.ndim == 3, told, weight)
-    _check_features("bilinear", "input1", input1, weight.shape[1])
-    _check_features("bilinear", "input2", input2, weight.shape[2])
-    told = "two inputs that differ in their last axis only"
-    got = f"{tuple(input1.shape)} and {tuple(input2.shape)}"
-    expect("bilinear", input1.shape[:-1] == input2.shape[:-1], told, got)
-    _check_bias("bilinear", bias, weight.shape[:1])
-    output = BILINEAR(input1, weight, input2)
-    return output if bias is None else output + bias
-
-
-def _check_features(layer: str, name: str, input: Tensor, features: int) -> None:
-    told = f"{features} features in the last axis of {name}"
-    expect(layer, input.shape[-1:] == (features,), told, input)
-
-
-def _check_bias(layer: str, bias: Tensor | None, shape: torch.Size) -> None:
-    # The addition would broadcast a bias of another shape.
-    fits = bias is None or bias.shape == shape
-    expect(layer, fits, f"a bias of shape {tuple(shape)}", bias)
+    y = BILINEAR(input1, weight, input2)
+    return y if bias is None else y + bias
 
 
 class Linear(nn.Linear):
@@ -96,7 +79,7 @@ class Linear(nn.Linear):
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0
             nn.init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Num[Tensor, "... i"]) -> Num[Tensor, "... o"]:
+    def forward(self, input: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
         """The input against each row of the weight, plus the bias."""
         return linear(input, self.weight, self.bias)
 
@@ -105,10 +88,7 @@ class LazyLinear(nn.LazyLinear, Linear):
     """``(..., i) -> (..., o)``: a `Linear` that reads ``i`` off its first input."""
 
     cls_to_become = Linear
-
-    def forward(self, input: Num[Tensor, "... i"]) -> Num[Tensor, "... o"]:
-        """The input against each row of the weight, plus the bias."""
-        return linear(input, self.weight, self.bias)
+    forward = Linear.forward
 
 
 class Bilinear(nn.Bilinear):
@@ -126,12 +106,10 @@ class Bilinear(nn.Bilinear):
         Raises:
             ValueError: `in1_features` is not positive, and there is no bound.
         """
-        count = self.in1_features
-        expect("Bilinear", count > 0, "a positive in1_features", count)
-        bound = 1 / math.sqrt(self.in1_features)
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        features = positive("Bilinear", "in1_features", self.in1_features)
+        bound = 1 / math.sqrt(features)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(
         self, input1: Num[Tensor, "*b i"], input2: Num[Tensor, "*b j"]

@@ -1,18 +1,18 @@
 """N linear layers for N positions: the weight of `linear` with one more letter."""
 
-import math
-
 import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 from torch.nn.parameter import Parameter
 
-from layerlib.conventions.expect import expect
+from layerlib.conventions.linear import fits_nlinear, positions, positive
+from layerlib.conventions.signature import convention
 from layerlib.recipe import Recipe
 
 NLINEAR = Recipe("b n i, n i o -> b n o")
 
 
+@convention(fits_nlinear)
 def nlinear(
     input: Num[Tensor, "..."],
     weight: Num[Tensor, "*n i o"],
@@ -23,6 +23,7 @@ def nlinear(
     Raises:
         ValueError: the weight, the positions or features of the input, or the bias
             do not fit.
+        TypeError: their dtypes differ.
 
     >>> weight = torch.tensor([[[1.0]], [[10.0]]])
     >>> nlinear(torch.tensor([[2.0], [3.0]]), weight)
@@ -31,28 +32,12 @@ def nlinear(
 
     Source: `delu.nn.NLinear`, https://yura52.github.io/delu/stable/api/nn.html.
     """
-    _check(input, weight, bias)
-    *n, i, o = weight.shape
-    batch = input.shape[: input.ndim - len(n) - 1]
-    x = input.reshape(math.prod(batch), math.prod(n), i)
-    w = weight.reshape(math.prod(n), i, o)
-    if bias is None:
-        output = NLINEAR(x, w)
-    else:  # The same line, with the sums started at the bias instead of at zero.
-        start = bias.reshape(math.prod(n), 1, o)
-        output = torch.baddbmm(start, x.transpose(0, 1), w).transpose(0, 1)
-    return output.reshape(*batch, *n, o)
-
-
-def _check(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    told = "a weight of shape (*n, in_features, out_features)"
-    expect("nlinear", weight.ndim >= 3, told, weight)
-    # Broadcasting would share one weight between positions.
-    *n, i, o = weight.shape
-    told = f"the last axes of the input to be (*n, in_features) = {(*n, i)}"
-    expect("nlinear", input.shape[-len(n) - 1 :] == (*n, i), told, input)
-    told = f"a bias of shape (*n, out_features) = {(*n, o)}"
-    expect("nlinear", bias is None or bias.shape == (*n, o), told, bias)
+    n, (i, o) = weight.shape[:-2], weight.shape[-2:]
+    batch = input.shape[: -len(n) - 1]
+    x = input.reshape(batch.numel(), n.numel(), i)
+    y = NLINEAR(x, weight.reshape(n.numel(), i, o))
+    y = y.reshape(*batch, *n, o)
+    return y if bias is None else y + bias
 
 
 class NLinear(nn.Module):
@@ -95,27 +80,18 @@ class NLinear(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        positions = (n,) if isinstance(n, int) else tuple(n)
-        told = "n to be a positive integer or a non-empty tuple of positive integers"
-        expect("NLinear", min(positions, default=0) > 0, told, n)
-        expect("NLinear", in_features > 0, "a positive in_features", in_features)
-        self.in_features = in_features
-        self.out_features = out_features
-        empty = torch.empty(
-            *positions, in_features, out_features, device=device, dtype=dtype
-        )
-        self.weight = Parameter(empty)
-        self.bias = (
-            Parameter(empty.new_empty(*positions, out_features)) if bias else None
-        )
+        self.in_features, self.out_features = in_features, out_features
+        shape = (*positions("NLinear", n), in_features, out_features)
+        weight = torch.empty(shape, device=device, dtype=dtype)
+        self.weight = Parameter(weight)
+        self.bias = Parameter(weight.new_empty(*shape[:-2], shape[-1])) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draws new initial values."""
-        bound = self.in_features**-0.5
-        nn.init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            nn.init.uniform_(self.bias, -bound, bound)
+        bound = positive("NLinear", "in_features", self.in_features) ** -0.5
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
         """Each position of the input against its own weight, plus its own bias."""

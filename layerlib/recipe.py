@@ -135,7 +135,7 @@ class Line:
         spaced = re.sub(r"\s*(,|->)\s*", r" \1 ", self.line).replace(" ,", ",")
         object.__setattr__(self, "line", " ".join(spaced.split()))
 
-    def __call__(self, *inputs: Operand, **sizes: int) -> Tensor:
+    def __call__(self, *inputs: Operand, **sizes: Any) -> Tensor:
         """What the line makes of its inputs; `sizes` of axes that are split."""
         ran(self)
         for operand in inputs:
@@ -211,16 +211,29 @@ def chip(name: str, how: str = "") -> str:
 class Rearrange(Line):
     """The first move by itself: axes are split, merged, moved, and nothing is added.
 
+    A line with the same letters on both sides gives back its input. ``*n`` stands for
+    several axes: how many, or how long each is, is told in the call.
+
     >>> swap = Rearrange("h w -> w h")
     >>> swap(torch.zeros(2, 3)).shape
     torch.Size([3, 2])
+    >>> split = Rearrange("b (*n) -> b *n")
+    >>> split(torch.zeros(2, 12), n=(3, 4)).shape
+    torch.Size([2, 3, 4])
 
     Source: `einops.rearrange`, https://einops.rocks/api/rearrange/.
     """
 
-    def stored(self, tensor: Tensor, **sizes: int) -> Tensor:  # type: ignore[override]
+    def stored(self, tensor: Tensor, **sizes: Any) -> Tensor:  # type: ignore[override]
         """The tensor with its axes as on the right; `sizes` of axes that are split."""
-        return rearrange(tensor, self.line, **sizes)
+        line, (left, right) = self.line, self.line.split(" -> ")
+        for name in dict.fromkeys(re.findall(r"\*(\w+)", left)):
+            told = sizes.pop(name)
+            count = told if isinstance(told, int) else len(told)
+            names = [f"{name}{k}" for k in range(count)]
+            sizes |= {} if isinstance(told, int) else zip(names, told, strict=True)
+            line = line.replace(f"*{name}", " ".join(names))
+        return tensor if left == right else rearrange(tensor, line, **sizes)
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn import functional
 from torch.utils._pytree import tree_leaves
 
-import layerlib
 from examples import (
     CLASSES,
     FUNCTIONS,
@@ -44,26 +43,6 @@ EACH_CALL = [
     for n, example in enumerate(FUNCTIONS.get(name, []))
 ]
 
-HANDED_ON = {
-    "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict",
-    "ParameterList", "Sequential",
-}  # fmt: skip
-"""What has no arithmetic of its own is torch's, under its name."""
-
-NOT_HERE = {
-    "Buffer": "no layer",
-    "Container": "deprecated in torch",
-    "DataParallel": "no layer",
-    "LinearCrossEntropyOptions": "belongs to a loss",
-    "RNNBase": "what torch's recurrent layers share",
-    "RNNCellBase": "what torch's recurrent cells share",
-    "SyncBatchNorm": "runs on several GPUs only",
-    "UninitializedBuffer": "no layer",
-    "UninitializedParameter": "no layer",
-}
-"""What else `torch.nn` exports, besides its losses, and why it is not in layerlib."""
-
-
 def both(name: str, example: Example) -> tuple[nn.Module, nn.Module]:
     """Our layer, and the one whose place it takes."""
     return example.build(classes()[name]), example.build(torch_class(name))
@@ -88,26 +67,6 @@ def test_examples_are_of_what_there_is() -> None:
     assert set(CLASSES) == set(classes())
     assert set(FUNCTIONS) == set(functions())
     assert all([*CLASSES.values(), *FUNCTIONS.values()])
-
-
-def test_top_level_holds_every_class_and_nothing_but_classes() -> None:
-    exported = {name: getattr(layerlib, name) for name in layerlib.__all__}
-    exported.pop("utils")
-    assert all(inspect.isclass(value) for value in exported.values())
-    handed_on = {name: exported.pop(name) for name in HANDED_ON}
-    assert handed_on == {name: getattr(nn, name) for name in HANDED_ON}
-    layers = {n: c for n, c in exported.items() if issubclass(c, nn.Module)}
-    assert layers == classes()
-
-
-def test_every_layer_of_torch_is_there() -> None:
-    """Losses stay torch's, and so does what is no layer."""
-    theirs = {
-        name
-        for name, value in vars(nn).items()
-        if inspect.isclass(value) and "Loss" not in name
-    }
-    assert theirs - {*classes(), *HANDED_ON} == set(NOT_HERE)
 
 
 def never_set() -> list[str]:

@@ -224,3 +224,31 @@ def test_bound_of_the_bias_is_exact(i: int) -> None:
     assert torch.equal(ours.weight, theirs.weight)
     assert torch.equal(ours.bias, theirs.bias)
     assert ours.bias.abs().item() <= 1 / math.sqrt(i)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize("bias", [True, False])
+def test_sparse_and_jagged_inputs(twins: Callable[..., Any], bias: bool) -> None:
+    ours, theirs = twins([layerlib.Linear, nn.Linear], 3, 4, bias=bias)
+    x = randn(5, 3, dtype=torch.float32).relu()
+    for layout in (torch.sparse_coo, torch.sparse_csr):
+        given = x.to_sparse(layout=layout)
+        torch.testing.assert_close(ours(given), theirs(given))
+    jagged = torch.nested.nested_tensor([x[:2], x[2:]], layout=torch.jagged)
+    found, right = ours(jagged), theirs(jagged)
+    assert found.is_nested
+    for mine, value in zip(found.unbind(), right.unbind(), strict=True):
+        torch.testing.assert_close(mine, value)
+    found.values().sum().backward()
+    right.values().sum().backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_what_is_not_stored_densely_is_refused_elsewhere() -> None:
+    x = randn(2, 3).to_sparse()
+    with pytest.raises(NotImplementedError, match=r"^bilinear: expected input1 to be s"):
+        bilinear(x, randn(2, 3), randn(5, 3, 3))
+    nested = torch.nested.nested_tensor([randn(2, 3)], layout=torch.jagged)
+    with pytest.raises(NotImplementedError, match="got a nested one"):
+        bilinear(nested, nested, randn(5, 3, 3))

@@ -64,12 +64,16 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "the cells that decide unchecked": ("right = bool(seen) and math", "right = True or math"),
         "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
     },
-    "__init__ contract": {
-        "a class that is not exported": ('"Bilinear", ', ""),
-        "something exported that is no class": (
-            '"utils",\n]',
-            '"utils", "shapes",\n]\nfrom layerlib import shapes',
+    "__init__ namespace": {
+        "a family that is left out": ("if not module.ispkg", "if module.name != 'shapes'"),
+        "what a family imports is taken for its own": (
+            'if getattr(x, "__module__", "") == family.__name__',
+            "if family",
         ),
+        "torch's functions instead of ours": ("if n in _ours})", "if n not in _ours})"),
+        "functions beside the classes": ("if inspect.isclass(x)}", "}"),
+        "torch's layers instead of ours": ("globals().update(_layers)\n", ""),
+        "a list that leaves out what is handed on": ("{*_public(vars(_torch)), *_layers}", "_layers"),
     },
     **collected("MISTAKES"),
 }  # fmt: skip
@@ -108,9 +112,7 @@ def planned(
         for name, thing in {**classes(), **functions()}.items()
         if thing.__module__ == f"layerlib.{file}" and name in {*CLASSES, *FUNCTIONS}
     ]
-    if file == "__init__":
-        chosen += ["-k", "top_level"]
-    elif tests and layers:  # of the tests of all layers, those of this family
+    if tests and layers:  # of the tests of all layers, those of this family
         chosen += ["-k", " or ".join(layers)]
     known = json.loads(NOTICED.read_text(encoding="utf-8")).get(group, {})
     known = {

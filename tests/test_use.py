@@ -1,0 +1,268 @@
+"""What programs do with layers, over all examples: what torch's layer can, ours can.
+
+Each test calls torch's own layer first. What it cannot do is not asked of ours; what it
+gives (values, dtypes, strides) is what ours has to give.
+"""
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import save_on_cpu
+from torch.utils._pytree import tree_leaves
+from torch.utils.checkpoint import checkpoint
+
+from examples import CLASSES, Example, classes, torch_class
+
+pytestmark = [
+    pytest.mark.usefixtures("as_installed"),
+    # What torch says of its own: slow batching rules, tracing that is on its way out.
+    pytest.mark.filterwarnings("ignore"),
+]
+
+EACH_EXAMPLE = [
+    pytest.param(name, example, id=f"{name}-{n}")
+    for name in classes()
+    for n, example in enumerate(CLASSES.get(name, []))
+]
+HALF = torch.bfloat16
+
+Use = Callable[[nn.Module, Example], Any]
+
+
+def compare(use: Use, name: str, example: Example, **close: float) -> None:
+    """Asks ours for what torch's layer gives, if it gives anything."""
+    ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
+    torch.manual_seed(0)
+    try:
+        right = use(theirs, example)
+    except Exception:  # noqa: BLE001  (whatever torch raises: it cannot do it)
+        return
+    torch.manual_seed(0)
+    found = use(ours, example)
+    for mine, value in zip(tree_leaves(found), tree_leaves(right), strict=True):
+        if isinstance(value, Tensor):
+            torch.testing.assert_close(mine, value, equal_nan=True, **close)
+        else:
+            assert mine == value
+
+
+def outputs_of(layer: nn.Module, inputs: list[Tensor], example: Example) -> list[Any]:
+    # Copies, which a layer may write over where a leaf asks for its gradient.
+    found = layer(*(x.clone() for x in inputs), **example.forward)
+    return [x for x in tree_leaves(found) if isinstance(x, Tensor)]
+
+
+def gradients_of(
+    outputs: list[Tensor], layer: nn.Module, inputs: list[Tensor]
+) -> list[Tensor | None]:
+    roots = [x for x in outputs if x.requires_grad]
+    leaves = [x for x in [*inputs, *layer.parameters()] if x.requires_grad]
+    if not roots or not leaves:
+        return []
+    dice = torch.Generator().manual_seed(0)
+    cotangents = [torch.randn(x.shape, generator=dice).to(x) for x in roots]
+    return list(torch.autograd.grad(roots, leaves, cotangents, allow_unused=True))
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_checkpoint(name: str, example: Example) -> None:
+    """What was not kept is computed again, and the gradients are the same."""
+
+    def use(layer: nn.Module, example: Example) -> Any:
+        inputs = example.inputs(gradient=True)
+        run = copy.deepcopy(layer)
+
+        def again(*x: Tensor) -> list[Tensor]:
+            return outputs_of(run, list(x), example)
+
+        outputs = checkpoint(again, *inputs, use_reentrant=False)
+        return outputs, gradients_of(outputs, run, inputs)
+
+    compare(use, name, example)
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_saved_elsewhere(name: str, example: Example) -> None:
+    """What is kept for the gradient may be moved away and back."""
+
+    def use(layer: nn.Module, example: Example) -> Any:
+        inputs = example.inputs(gradient=True)
+        with save_on_cpu():
+            outputs = outputs_of(layer, inputs, example)
+        return outputs, gradients_of(outputs, layer, inputs)
+
+    compare(use, name, example)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, HALF], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_autocast(name: str, example: Example, dtype: torch.dtype) -> None:
+    """Outputs have torch's dtypes, and the gradients those of their inputs."""
+
+    def use(layer: nn.Module, example: Example) -> Any:
+        inputs = [
+            x.detach().to(dtype).requires_grad_() if x.is_floating_point() else x
+            for x in example.inputs()
+        ]
+        with torch.autocast("cpu", HALF):
+            outputs = outputs_of(layer, inputs, example)
+        found = gradients_of(outputs, layer, inputs)
+        return [x.dtype for x in outputs], [x is not None and x.dtype for x in found]
+
+    compare(use, name, example)
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_compiles_for_any_size(name: str, example: Example) -> None:
+    def use(layer: nn.Module, example: Example) -> Any:
+        torch.compiler.reset()
+        run = torch.compile(layer, fullgraph=True, dynamic=True, backend="eager")
+        return [x.shape for x in outputs_of(run, example.inputs(), example)]
+
+    compare(use, name, example)
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_forward_mode(name: str, example: Example) -> None:
+    """The derivative along one direction, computed with the value."""
+
+    def use(layer: nn.Module, example: Example) -> Any:
+        inputs = example.inputs()
+        turned = [n for n, x in enumerate(inputs) if x.is_floating_point()]
+        assert turned, "no direction"
+
+        def of_turned(*some: Tensor) -> Any:
+            given = dict(enumerate(inputs)) | dict(zip(turned, some, strict=True))
+            found = outputs_of(layer, list(given.values()), example)
+            return [x for x in found if x.is_floating_point()]
+
+        dice = torch.Generator().manual_seed(0)
+        primals = tuple(inputs[n] for n in turned)
+        tangents = tuple(torch.randn(x.shape, generator=dice).to(x) for x in primals)
+        return torch.func.jvp(of_turned, primals, tangents)
+
+    compare(use, name, example)
+
+
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "contiguous": lambda x: x,
+    "transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
+    "batch second": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1)
+    if x.ndim > 1
+    else x,
+    "channels last": lambda x: x.movedim(1, -1).contiguous().movedim(-1, 1)
+    if x.ndim > 2
+    else x,
+}
+"""The same numbers in the same places, in another order in memory."""
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_strides(name: str, example: Example, layout: str) -> None:
+    """The order in memory is torch's; along an axis of length 1 nothing hangs on it."""
+
+    def use(layer: nn.Module, example: Example) -> Any:
+        inputs = [LAYOUTS[layout](x) for x in example.inputs()]
+        outputs = [
+            x
+            for x in tree_leaves(layer(*inputs, **example.forward))
+            if isinstance(x, Tensor)
+        ]
+        return [
+            [(n, s) for n, s in zip(x.shape, x.stride(), strict=True) if n > 1]
+            for x in outputs
+            if x.numel()
+        ]
+
+    compare(use, name, example)
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_several_gradients_at_once(name: str, example: Example) -> None:
+    def use(layer: nn.Module, example: Example) -> Any:
+        inputs = example.inputs(gradient=True)
+        roots = [x for x in outputs_of(layer, inputs, example) if x.requires_grad]
+        leaves = [x for x in [*inputs, *layer.parameters()] if x.requires_grad]
+        dice = torch.Generator().manual_seed(0)
+        stacked = [torch.randn((2, *x.shape), generator=dice).to(x) for x in roots]
+        return torch.autograd.grad(
+            roots, leaves, stacked, allow_unused=True, is_grads_batched=True
+        )
+
+    compare(use, name, example)
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_traced_by_jit(name: str, example: Example) -> None:
+    def use(layer: nn.Module, example: Example) -> Any:
+        layer = layer.eval()  # no random numbers
+        run = torch.jit.trace(
+            layer,
+            example_kwarg_inputs=_named(layer, example),
+            check_trace=False,
+        )
+        return run(**_named(layer, example))
+
+    compare(use, name, example)
+
+
+def _named(layer: nn.Module, example: Example) -> dict[str, Any]:
+    names = list(_parameters(layer))
+    return dict(zip(names, example.inputs(), strict=False)) | example.forward
+
+
+def _parameters(layer: nn.Module) -> Any:
+    import inspect  # noqa: PLC0415
+
+    return inspect.signature(layer.forward).parameters
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_traced_by_fx(name: str, example: Example) -> None:
+    def use(layer: nn.Module, example: Example) -> Any:
+        run = torch.fx.symbolic_trace(layer)
+        torch.manual_seed(0)
+        return outputs_of(run, example.inputs(), example)
+
+    compare(use, name, example)
+
+
+OURS = re.compile(r"^\w+: expected .+, got .+", re.DOTALL)
+"""How an error of ours reads."""
+
+
+def refused(layer: nn.Module, theirs: nn.Module, call: Callable[[Any], Any]) -> None:
+    """Ours refuses what torch's refuses, in our words, as what torch raises."""
+    try:
+        call(theirs)
+    except Exception as error:  # noqa: BLE001
+        right = type(error)
+    else:
+        return
+    with pytest.raises(right if right is not AttributeError else Exception) as told:  # noqa: PT011
+        call(layer)
+    assert OURS.match(str(told.value)), str(told.value)
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_an_array_is_no_tensor(name: str, example: Example) -> None:
+    inputs = [x.numpy() for x in example.inputs()]
+    assert isinstance(inputs[0], np.ndarray)
+    ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
+    refused(ours, theirs, lambda layer: layer(*inputs, **example.forward))
+
+
+@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+def test_two_dtypes(name: str, example: Example) -> None:
+    """Parameters of 32 bits do not meet inputs of 64, nor the other way round."""
+    others = {torch.float32: torch.float64, torch.float64: torch.float32}
+    inputs = [x.to(others.get(x.dtype, x.dtype)) for x in example.inputs()]
+    ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
+    refused(ours, theirs, lambda layer: layer(*inputs, **example.forward))
