@@ -19,6 +19,7 @@ from layerlib.attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
 )
+from layerlib.engine import pieces
 from layerlib.lab import same
 from test_contract import WithArguments
 
@@ -55,7 +56,7 @@ def qkv(*batch: int, q: int = 4, s: int = 5, e: int = 6, v: int = 6) -> list[Ten
 def test_attention_with_masks(
     name: str, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "PIECE", piece)
+    monkeypatch.setattr(pieces, "PIECE", piece)
     mask = [] if MASKS[name] is None else [MASKS[name]]
     theirs = functional.scaled_dot_product_attention
     given = [*qkv(2, 3), *mask]
@@ -99,7 +100,7 @@ def test_attention_shapes(
 def test_attention_dropout(
     dropout_p: float, piece: int, mask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "PIECE", piece)
+    monkeypatch.setattr(pieces, "PIECE", piece)
     same(
         lambda *x: scaled_dot_product_attention(*x, MASKS[mask], dropout_p),
         lambda *x: by_math(*x, MASKS[mask], dropout_p),
@@ -189,7 +190,7 @@ def test_literal_forms_mean_the_same() -> None:
 
 
 def test_memory_does_not_grow_with_the_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "PIECE", 100)
+    monkeypatch.setattr(pieces, "PIECE", 100)
     sizes = []
     real = attention._weights  # noqa: SLF001
     monkeypatch.setattr(

@@ -1,0 +1,97 @@
+"""What torch's transformers do besides: they build, pad and guess."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from layerlib.conventions.attention import Misfit, added
+from layerlib.conventions.expect import expect
+
+
+def built(
+    init: Callable[..., None], ours: Mapping[type, type]
+) -> Callable[..., None]:
+    """Torch's constructor; the layers that it builds then become ours.
+
+    Only their class is another one, so that nothing is drawn again. What was handed in
+    stays what it is.
+    """
+
+    @functools.wraps(init)
+    def build(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        given = [x for x in (*args, *kwargs.values()) if isinstance(x, nn.Module)]
+        kept = {self, *(module for x in given for module in x.modules())}
+        for module in set(self.modules()) - kept:
+            module.__class__ = ours.get(type(module), type(module))
+
+    return build
+
+
+def transformer(_: str, __: int, given: dict[str, Any]) -> None:
+    """Source and target of one batch, and of the features of the model."""
+    model, src, tgt = given["self"], given["src"], given["tgt"]
+    at, found = 1 - model.batch_first, f"{tuple(src.shape)} and {tuple(tgt.shape)}"
+    alike = src.ndim == tgt.ndim in (2, 3)
+    alike = alike and (src.ndim == 2 or src.shape[at] == tgt.shape[at])
+    told = f"src and tgt of one batch in axis {at}, or without"
+    expect("Transformer", alike, told, found, Misfit)
+    told = f"{model.d_model} features in the last axis of src and tgt"
+    features = src.shape[-1] == tgt.shape[-1] == model.d_model
+    expect("Transformer", features, told, found, Misfit)
+
+
+def encoder(_: str, __: int, given: dict[str, Any]) -> None:
+    """Masks that are added, and whether that of the tokens is causal.
+
+    As in torch: layers that were handed in rely on it.
+    """
+    for name in ("mask", "src_key_padding_mask"):
+        mask = given[name]
+        given[name] = mask if mask is None else added(mask, given["src"].dtype)
+    given["is_causal"] = hint(given, "src", "mask", "is_causal")
+
+
+def decoder(_: str, __: int, given: dict[str, Any]) -> None:
+    """Whether the mask of the target is causal."""
+    given["tgt_is_causal"] = hint(given, "tgt", "tgt_mask", "tgt_is_causal")
+
+
+def hint(given: dict[str, Any], tokens: str, mask: str, said: str) -> bool:
+    """What was said; or, where nothing was, whether the mask looks causal."""
+    x, m = given[tokens], given[mask]
+    if given[said] is not None or m is None:
+        return bool(given[said])
+    first = x.ndim == 3 and given["self"].layers[0].self_attn.batch_first
+    size = x.shape[int(first)]
+    return m.shape == (size, size) and bool((m == causal(size, m.device, m.dtype)).all())
+
+
+def causal(size: int, device: Any, dtype: torch.dtype | None) -> Tensor:
+    """``() -> (s, s)``: 0, and minus infinity where a token comes later."""
+    at = torch.arange(size, device=device)
+    later = torch.full((size, size), -torch.inf, device=device, dtype=dtype)
+    return later.masked_fill(at[:, None] >= at, 0)
+
+
+def left_out(
+    encoder: Any, src: Tensor, mask: Tensor | None, padding: Tensor | None
+) -> Tensor | None:
+    """The places ``(b, s, 1)`` that torch leaves out in evaluation, if it does."""
+    first, fast = encoder.layers[0], torch.backends.mha.get_fastpath_enabled()
+    if padding is None or mask is not None or src.ndim != 3 or first.training:
+        return None
+    if not (encoder.use_nested_tensor and fast) or torch.is_autocast_enabled():
+        return None
+    tracked = any(x.requires_grad for x in (src, *first.parameters()))
+    if torch.is_grad_enabled() and tracked:
+        return None
+    drop = padding != 0
+    if encoder.mask_check and (
+        torch.compiler.is_compiling() or bool((drop[:, :-1] & ~drop[:, 1:]).any())
+    ):
+        return None
+    return drop[..., None]
