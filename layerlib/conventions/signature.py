@@ -3,7 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeAlias, TypeVar, get_args
+from types import UnionType
+from typing import Any, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import torch
 from jaxtyping import AbstractArray
@@ -104,11 +105,11 @@ def _asked(
 
 
 def _is_tensor(annotation: Any) -> bool:
-    kinds = get_args(annotation) or (annotation,)
-    return any(
-        isinstance(kind, type) and issubclass(kind, (Tensor, AbstractArray))
-        for kind in kinds
-    )
+    """Whether it says tensor, or tensor or None: no sequence of such, nothing else."""
+    union = isinstance(annotation, UnionType) or get_origin(annotation) is Union
+    kinds = {*(get_args(annotation) if union else [annotation])} - {type(None)}
+    tensors = (Tensor, AbstractArray)
+    return all(isinstance(kind, type) and issubclass(kind, tensors) for kind in kinds)
 
 
 def _check_tensor(layer: str, key: str, x: object) -> None:
