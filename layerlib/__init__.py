@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn as _torch
 from torch.nn import *
 
+from layerlib import recipe
+
 if TYPE_CHECKING:  # what is put here below, for who reads the types without running it
     from layerlib.activation import *
     from layerlib.attention import *
@@ -59,6 +61,10 @@ def _defined() -> dict[str, Any]:
 _ours, _theirs = _defined(), _public(vars(_torch.functional))
 functional = sys.modules["layerlib.functional"] = ModuleType("layerlib.functional")
 vars(functional).update(_theirs | {n: _ours[n] for n in _theirs if n in _ours})
-_layers = {name: x for name, x in _ours.items() if inspect.isclass(x)}
-globals().update(_layers)
-__all__ = sorted({*_public(vars(_torch)), *_layers})
+_classes = {
+    name: x
+    for name, x in _ours.items()
+    if inspect.isclass(x) and (issubclass(x, Module) or x.__module__ == recipe.__name__)
+}
+globals().update(_classes)
+__all__ = sorted({*_public(vars(_torch)), *_classes})

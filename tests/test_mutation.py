@@ -71,9 +71,9 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
             "if family",
         ),
         "torch's functions instead of ours": ("if n in _ours})", "if n not in _ours})"),
-        "functions beside the classes": ("if inspect.isclass(x)}", "}"),
-        "torch's layers instead of ours": ("globals().update(_layers)\n", ""),
-        "a list that leaves out what is handed on": ("{*_public(vars(_torch)), *_layers}", "_layers"),
+        "functions beside the classes": ("if inspect.isclass(x) and", "if not inspect.isclass(x) or"),
+        "torch's layers instead of ours": ("globals().update(_classes)\n", ""),
+        "a list that leaves out what is handed on": ("{*_public(vars(_torch)), *_classes}", "_classes"),
     },
     **collected("MISTAKES"),
 }  # fmt: skip
