@@ -7,7 +7,7 @@ arithmetic of its own is torch's, handed on: containers, parameters, losses, `in
 `import layerlib as nn` takes the place of `import torch.nn as nn` in a program.
 """
 # isort: skip_file
-# ruff: noqa: F403
+# ruff: noqa: F403, F405, PLE0605
 # mypy: disable-error-code="assignment"  (ours take the place of torch's)
 
 import importlib
@@ -48,7 +48,9 @@ def _public(namespace: dict[str, Any]) -> dict[str, Any]:
 
 def _defined() -> dict[str, Any]:
     """Every public class and function that a family defines itself."""
-    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+    names = [
+        module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg
+    ]
     families = [importlib.import_module(f"{__name__}.{name}") for name in names]
     return {
         name: x

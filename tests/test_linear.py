@@ -247,7 +247,9 @@ def test_sparse_and_jagged_inputs(twins: Callable[..., Any], bias: bool) -> None
 @pytest.mark.usefixtures("as_installed")
 def test_what_is_not_stored_densely_is_refused_elsewhere() -> None:
     x = randn(2, 3).to_sparse()
-    with pytest.raises(NotImplementedError, match=r"^bilinear: expected input1 to be s"):
+    with pytest.raises(
+        NotImplementedError, match=r"^bilinear: expected input1 to be s"
+    ):
         bilinear(x, randn(2, 3), randn(5, 3, 3))
     nested = torch.nested.nested_tensor([randn(2, 3)], layout=torch.jagged)
     with pytest.raises(NotImplementedError, match="got a nested one"):
@@ -274,7 +276,9 @@ def test_dtypes_under_autocast(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("error", [TypeError, RuntimeError])
 def test_two_dtypes_are_refused(error: type[Exception]) -> None:
     x, weight = randn(2, 3), randn(5, 3, dtype=torch.float32)
-    with pytest.raises(error, match="^linear: expected weight to be torch.float64, as "):
+    with pytest.raises(
+        error, match=r"^linear: expected weight to be torch.float64, as"
+    ):
         linear(x, weight)
     with pytest.raises(error, match=r"^bilinear: expected input2 to be torch.float64"):
         bilinear(x, x.float(), randn(5, 3, 3))

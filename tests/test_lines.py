@@ -34,9 +34,7 @@ def test_the_layer_runs_its_line(name: str, example: Example) -> None:
 @pytest.mark.parametrize("family", families(), ids=lambda f: f.__name__.split(".")[-1])
 def test_no_line_of_a_family_is_idle(family: Any) -> None:
     """Each line and bend that a family has at module level runs in some example."""
-    named = {
-        name: x for name, x in vars(family).items() if isinstance(x, (Line, Bend))
-    }
+    named = {name: x for name, x in vars(family).items() if isinstance(x, (Line, Bend))}
     seen = [
         step
         for name, thing in {**classes(), **functions()}.items()

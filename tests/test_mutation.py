@@ -47,7 +47,7 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "traced move by move": ("if has_torch_function(everything):", "if None:"),
         "the output as it is": ("return output if finish is None else finish(output)", "return output"),
         "the same number of axes each time": ('f"{function.__name__}{n}d", n, autocast', 'f"{function.__name__}{n}d", 1, autocast'),
-        "autocast inside all the same": ("with torch.autocast(\"cpu\", enabled=False)", "with torch.autocast(\"cpu\")"),
+        "autocast inside all the same": ('with torch.autocast("cpu", enabled=False)', 'with torch.autocast("cpu")'),
     },
     "conventions.layer": {
         "attributes read once": ("getattr(self, name, self)", "getattr(type(self), name, self)"),

@@ -56,7 +56,7 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
 class Bare(ast.NodeTransformer):
     """Drops annotations and decorators: they say what a function is given."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list, node.returns = [], None
         return self.generic_visit(node)
 
@@ -64,7 +64,7 @@ class Bare(ast.NodeTransformer):
         node.annotation = None
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
@@ -193,7 +193,9 @@ def test_all_statements_are_counted() -> None:
 
 
 def test_private_names_are_found() -> None:
-    source = "_A = 1\n_b: int = 2\nC = 3\ndef _d(): pass\nclass _E: pass\n__all__ = []\n"
+    source = (
+        "_A = 1\n_b: int = 2\nC = 3\ndef _d(): pass\nclass _E: pass\n__all__ = []\n"
+    )
     assert private(ast.parse(source)) == {"_A", "_b", "_d", "_E"}
 
 
@@ -215,4 +217,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table())  # noqa: T201
+    print(table())

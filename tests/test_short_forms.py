@@ -40,7 +40,9 @@ def test_every_class_has_a_short_form(name: str) -> None:
 
 def test_short_forms_are_of_what_there_is() -> None:
     assert set(SHORT) <= set(classes())
-    assert {n for n, left in LEFT.items() for k in left if k >= len(CLASSES[n])} == set()
+    assert {
+        n for n, left in LEFT.items() for k in left if k >= len(CLASSES[n])
+    } == set()
     assert set(LEFT) <= set(SHORT)
 
 

@@ -173,12 +173,12 @@ def test_forward_mode(name: str, example: Example) -> None:
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "contiguous": lambda x: x,
     "transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
-    "batch second": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1)
-    if x.ndim > 1
-    else x,
-    "channels last": lambda x: x.movedim(1, -1).contiguous().movedim(-1, 1)
-    if x.ndim > 2
-    else x,
+    "batch second": lambda x: (
+        x.transpose(0, 1).contiguous().transpose(0, 1) if x.ndim > 1 else x
+    ),
+    "channels last": lambda x: (
+        x.movedim(1, -1).contiguous().movedim(-1, 1) if x.ndim > 2 else x
+    ),
 }
 """The same numbers in the same places, in another order in memory."""
 

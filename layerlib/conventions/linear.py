@@ -11,9 +11,7 @@ from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given
 
 
-def fits_linear(
-    layer: str, _n: int, given: Given
-) -> Callable[[Tensor], Tensor] | None:
+def fits_linear(layer: str, _n: int, given: Given) -> Callable[[Tensor], Tensor] | None:
     """Of `linear`; an input that is sparse or nested is computed densely."""
     weight, finish = given["weight"], _dense(given)
     told = "a weight of shape (out_features, in_features) or (in_features,)"
