@@ -7,7 +7,7 @@ arithmetic of its own is torch's, handed on: containers, parameters, losses, `in
 `import layerlib as nn` takes the place of `import torch.nn as nn` in a program.
 """
 # isort: skip_file
-# ruff: noqa: F403
+# ruff: noqa: F403, F405, PLE0605
 # mypy: disable-error-code="assignment"  (ours take the place of torch's)
 
 import importlib
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn as _torch
 from torch.nn import *
+
+from layerlib import recipe
 
 if TYPE_CHECKING:  # what is put here below, for who reads the types without running it
     from layerlib.activation import *
@@ -46,7 +48,9 @@ def _public(namespace: dict[str, Any]) -> dict[str, Any]:
 
 def _defined() -> dict[str, Any]:
     """Every public class and function that a family defines itself."""
-    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+    names = [
+        module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg
+    ]
     families = [importlib.import_module(f"{__name__}.{name}") for name in names]
     return {
         name: x
@@ -59,6 +63,10 @@ def _defined() -> dict[str, Any]:
 _ours, _theirs = _defined(), _public(vars(_torch.functional))
 functional = sys.modules["layerlib.functional"] = ModuleType("layerlib.functional")
 vars(functional).update(_theirs | {n: _ours[n] for n in _theirs if n in _ours})
-_layers = {name: x for name, x in _ours.items() if inspect.isclass(x)}
-globals().update(_layers)
-__all__ = sorted({*_public(vars(_torch)), *_layers})
+_classes = {
+    name: x
+    for name, x in _ours.items()
+    if inspect.isclass(x) and (issubclass(x, Module) or x.__module__ == recipe.__name__)
+}
+globals().update(_classes)
+__all__ = sorted({*_public(vars(_torch)), *_classes})

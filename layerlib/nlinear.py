@@ -84,7 +84,9 @@ class NLinear(nn.Module):
         shape = (*positions("NLinear", n), in_features, out_features)
         weight = torch.empty(shape, device=device, dtype=dtype)
         self.weight = Parameter(weight)
-        self.bias = Parameter(weight.new_empty(*shape[:-2], shape[-1])) if bias else None
+        self.bias = (
+            Parameter(weight.new_empty(*shape[:-2], shape[-1])) if bias else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, ClassVar, no_type_check
+from typing import Any, ClassVar, TypeAlias, no_type_check
 
 import torch
 from einops import einsum, rearrange, reduce
 from torch import Tensor
 
 ELLIPSIS = "..."
+Sizes: TypeAlias = tuple[int, ...]
 
 LETTERS = {
     "b": ("batch", "#d4d4d4"),
@@ -127,11 +128,10 @@ class Line:
     def __post_init__(self) -> None:
         if not isinstance(self.line, str):
             raise TypeError(f"expected a line of letters, got {self.line!r}")
-        if self.line.count("->") != 1:
-            raise ValueError(
-                f"line {self.line!r}: expected exactly one '->', "
-                f"got {self.line.count('->')}"
-            )
+        arrows = self.line.count("->")
+        if arrows != 1:
+            told = f"line {self.line!r}: expected exactly one '->', got {arrows}"
+            raise ValueError(told)
         spaced = re.sub(r"\s*(,|->)\s*", r" \1 ", self.line).replace(" ,", ",")
         object.__setattr__(self, "line", " ".join(spaced.split()))
 
@@ -160,14 +160,12 @@ class Line:
         return f'{type(self).__name__}("{self.line}")'
 
     def _repr_html_(self) -> str:
-        parts, summed = re.split(r"(\w+|\.\.\.|->)", self.line), self.summed
-        shown = (
-            "→" if part == "->" else chip(part, self.how if part in summed else "")
-            for part in parts
-        )
+        how = dict.fromkeys(self.summed, self.how) | {"->": ""}
+        parts = re.split(r"(\w+|\.\.\.|->)", self.line)
+        shown = "".join(chip(part, how.get(part, "")) for part in parts)
+        style = "font-family:monospace;line-height:2"
         return (
-            '<span class="recipe" style="font-family:monospace;line-height:2">'
-            f"{''.join(shown)}</span>"
+            f'<span class="recipe" style="{style}">{shown.replace("-&gt;", "→")}</span>'
         )
 
 
@@ -198,12 +196,9 @@ def chip(name: str, how: str = "") -> str:
     """
     if _names(name) != [name]:
         return escape(name)
-    style = _CHIP.format(
-        colour=colour(name),
-        weight="bold" if how else "normal",
-        underline="underline" if how else "none",
-    )
-    told = LETTERS[name][0] if name in LETTERS else "an axis"
+    weight, underline = ("bold", "underline") if how else ("normal", "none")
+    style = _CHIP.format(colour=colour(name), weight=weight, underline=underline)
+    told = LETTERS.get(name, ("an axis",))[0]
     title = escape(f"{name}: {told}{how and ', '}{how}")
     return f'<span class="letter" style="{style}" title="{title}">{name}</span>'
 
@@ -226,7 +221,8 @@ class Rearrange(Line):
 
     def stored(self, tensor: Tensor, **sizes: Any) -> Tensor:  # type: ignore[override]
         """The tensor with its axes as on the right; `sizes` of axes that are split."""
-        line, (left, right) = self.line, self.line.split(" -> ")
+        line = self.line
+        left, right = (side.strip() for side in line.split("->"))
         for name in dict.fromkeys(re.findall(r"\*(\w+)", left)):
             told = sizes.pop(name)
             count = told if isinstance(told, int) else len(told)
@@ -320,22 +316,19 @@ class Recipe(Line):
         known = {name for term in self.inputs for name in term}
         for name in self.output:
             if name not in known:
-                raise ValueError(
-                    f"recipe '{self}': letter '{name}' of the output is in no input"
-                )
+                raise self._wrong(f"letter '{name}' of the output is in no input")
 
     def _check_term(self, term: tuple[str, ...]) -> None:
         for name in term:
             if name != ELLIPSIS and not name.isidentifier():
-                raise ValueError(
-                    f"recipe '{self}': expected letters or '...', got '{name}' "
-                    "(split and merge axes with rearrange, before or after)"
-                )
+                advice = "(split and merge axes with rearrange, before or after)"
+                raise self._wrong(f"expected letters or '...', got '{name}' {advice}")
             if term.count(name) > 1:
-                raise ValueError(
-                    f"recipe '{self}': letter '{name}' stands twice in "
-                    f"'{' '.join(term)}'; a diagonal is no recipe"
-                )
+                twice = f"letter '{name}' stands twice in '{' '.join(term)}'"
+                raise self._wrong(f"{twice}; a diagonal is no recipe")
+
+    def _wrong(self, told: str, error: type[Exception] = ValueError) -> Exception:
+        return error(f"recipe '{self}': {told}")
 
     def stored(self, *tensors: Tensor) -> Tensor:  # type: ignore[override]
         """The fast form: one einsum; with two inputs no product is ever stored.
@@ -395,18 +388,16 @@ class Recipe(Line):
                 place along it has the same gradient, and no recipe repeats a value.
         """
         if which not in range(len(self.inputs)):
-            raise IndexError(
-                f"recipe '{self}': expected an input from 0 to "
-                f"{len(self.inputs) - 1}, got {which}"
-            )
+            told = f"expected an input from 0 to {len(self.inputs) - 1}, got {which}"
+            raise self._wrong(told, IndexError)
         others = (*self.inputs[:which], *self.inputs[which + 1 :])
         terms = (self.output, *others)
         for name in self.inputs[which]:
             if all(name not in term for term in terms):
-                raise ValueError(
-                    f"recipe '{self}': letter '{name}' is in input {which} only and "
-                    "not in the output, so there is no gradient recipe"
+                alone = (
+                    f"letter '{name}' is in input {which} only and not in the output"
                 )
+                raise self._wrong(f"{alone}, so there is no gradient recipe")
         left = ", ".join(" ".join(term) for term in terms)
         return Recipe(f"{left} -> {' '.join(self.inputs[which])}")
 
@@ -417,9 +408,8 @@ class Recipe(Line):
         the order in which they are taken.
         """
         sizes = self.sizes(*tensors)
-        width = functools.reduce(
-            torch.promote_types, (x.dtype for x in tensors)
-        ).itemsize
+        dtype = functools.reduce(torch.promote_types, (x.dtype for x in tensors))
+        width = dtype.itemsize
         product = math.prod(math.prod(size) for size in sizes.values())
         return Cost(
             multiplications=(len(tensors) - 1) * product,
@@ -428,7 +418,7 @@ class Recipe(Line):
             written_bytes=math.prod(math.prod(sizes[a]) for a in self.output) * width,
         )
 
-    def sizes(self, *tensors: Operand) -> dict[str, tuple[int, ...]]:
+    def sizes(self, *tensors: Operand) -> dict[str, Sizes]:
         """The sizes of each letter (several for ``...``), checked.
 
         >>> Recipe("... i, o i -> ... o").sizes(torch.ones(5, 4, 3), torch.ones(2, 3))
@@ -437,37 +427,30 @@ class Recipe(Line):
         Raises what a call of the recipe raises.
         """
         if len(tensors) != len(self.inputs):
-            raise ValueError(
-                f"recipe '{self}': expected {len(self.inputs)} inputs, "
-                f"got {len(tensors)}"
-            )
-        found: dict[str, tuple[int, tuple[int, ...]]] = {}
+            told = f"expected {len(self.inputs)} inputs, got {len(tensors)}"
+            raise self._wrong(told)
+        found: dict[str, tuple[int, Sizes]] = {}
         for which, tensor in enumerate(tensors):
             for name, size in self._axes(which, tensor):
                 first, known = found.setdefault(name, (which, size))
                 # einsum would stretch a size of 1, and hide a wrong shape.
                 if size != known:
-                    raise ValueError(
-                        f"recipe '{self}': letter '{name}' is {_said(known)} in "
-                        f"input {first} and {_said(size)} in input {which}"
-                    )
+                    here, there = f"{_said(size)} in input {which}", _said(known)
+                    told = f"letter '{name}' is {there} in input {first} and {here}"
+                    raise self._wrong(told)
         return {name: size for name, (_, size) in found.items()}
 
-    def _axes(
-        self, which: int, tensor: Operand
-    ) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def _axes(self, which: int, tensor: Operand) -> Iterator[tuple[str, Sizes]]:
         if not isinstance(tensor, Operand):
-            raise TypeError(
-                f"recipe '{self}': expected a tensor as input {which}, got {tensor!r}"
-            )
+            told = f"expected a tensor as input {which}, got {tensor!r}"
+            raise self._wrong(told, TypeError)
         term, shape = self.inputs[which], tuple(tensor.shape)
         rest = len(shape) - len(term) + 1
         if rest < 0 or (ELLIPSIS not in term and rest != 1):
             least = "at least " if ELLIPSIS in term else ""
-            raise ValueError(
-                f"recipe '{self}': input {which} is '{' '.join(term)}', expected "
-                f"{least}{len(term) - (ELLIPSIS in term)} axes, got shape {shape}"
-            )
+            axes = f"{least}{len(term) - (ELLIPSIS in term)} axes, got shape {shape}"
+            told = f"input {which} is '{' '.join(term)}', expected {axes}"
+            raise self._wrong(told)
         for name in term:
             taken = rest if name == ELLIPSIS else 1
             yield name, shape[:taken]
@@ -499,5 +482,5 @@ def _aligned(term: tuple[str, ...], common: list[str]) -> str:
     return " ".join(name if name in term else "1" for name in present)
 
 
-def _said(size: tuple[int, ...]) -> Any:
+def _said(size: Sizes) -> Any:
     return size[0] if len(size) == 1 else size

@@ -1,6 +1,7 @@
 """Layers that only rearrange: flatten, unflatten, and the shuffles."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Shaped
 from torch import Tensor, nn
@@ -152,6 +153,6 @@ class Identity(nn.Identity):
 
     line = IDENTITY
 
-    def forward(self, input: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
-        """The input itself."""
+    def forward(self, input: Any) -> Any:
+        """The input itself, tensor or not."""
         return IDENTITY(input)

@@ -43,6 +43,7 @@ EACH_CALL = [
     for n, example in enumerate(FUNCTIONS.get(name, []))
 ]
 
+
 def both(name: str, example: Example) -> tuple[nn.Module, nn.Module]:
     """Our layer, and the one whose place it takes."""
     return example.build(classes()[name]), example.build(torch_class(name))

@@ -247,8 +247,38 @@ def test_sparse_and_jagged_inputs(twins: Callable[..., Any], bias: bool) -> None
 @pytest.mark.usefixtures("as_installed")
 def test_what_is_not_stored_densely_is_refused_elsewhere() -> None:
     x = randn(2, 3).to_sparse()
-    with pytest.raises(NotImplementedError, match=r"^bilinear: expected input1 to be s"):
+    with pytest.raises(
+        NotImplementedError, match=r"^bilinear: expected input1 to be s"
+    ):
         bilinear(x, randn(2, 3), randn(5, 3, 3))
     nested = torch.nested.nested_tensor([randn(2, 3)], layout=torch.jagged)
     with pytest.raises(NotImplementedError, match="got a nested one"):
         bilinear(nested, nested, randn(5, 3, 3))
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_dtypes_under_autocast(dtype: torch.dtype) -> None:
+    given = [randn(*s, dtype=dtype) for s in [(4, 3), (5, 3), (5,)]]
+    pairs = [randn(*s, dtype=dtype) for s in [(4, 3), (4, 2), (5, 3, 2), (5,)]]
+    with torch.autocast("cpu", torch.bfloat16):
+        for ours, theirs, inputs in (
+            (linear, functional.linear, given),
+            (bilinear, functional.bilinear, pairs),
+        ):
+            found, right = ours(*inputs), theirs(*inputs)
+            assert found.dtype == right.dtype
+            rounding = {"rtol": 2**-7, "atol": 2**-5} if dtype != torch.float64 else {}
+            torch.testing.assert_close(found, right, **rounding)
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize("error", [TypeError, RuntimeError])
+def test_two_dtypes_are_refused(error: type[Exception]) -> None:
+    x, weight = randn(2, 3), randn(5, 3, dtype=torch.float32)
+    with pytest.raises(
+        error, match=r"^linear: expected weight to be torch.float64, as"
+    ):
+        linear(x, weight)
+    with pytest.raises(error, match=r"^bilinear: expected input2 to be torch.float64"):
+        bilinear(x, x.float(), randn(5, 3, 3))

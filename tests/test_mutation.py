@@ -35,6 +35,24 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "kept letters are marked as summed": ("name not in set(right)", "name in set(right)"),
         "the bytes of the narrower type": ("torch.promote_types", "lambda _, narrow: narrow"),
     },
+    "conventions.expect": {
+        "only the error that was asked for": ("(*errors, RuntimeError)", "errors"),
+        "only the first of several errors": ("else (*errors, RuntimeError)", "else (first, RuntimeError)"),
+        "a copy that no other process knows": ('"__reduce__"', '"__reduced__"'),
+        "the values instead of the shape": ("if isinstance(got, Tensor) else got", "if not got is got else got"),
+    },
+    "conventions.signature": {
+        "an array let in": ("isinstance(x, Tensor)", "True"),
+        "arguments given twice": ("if not known or any(", "if not known and any("),
+        "traced move by move": ("if has_torch_function(everything):", "if None:"),
+        "the output as it is": ("return output if finish is None else finish(output)", "return output"),
+        "the same number of axes each time": ('f"{function.__name__}{n}d", n, autocast', 'f"{function.__name__}{n}d", 1, autocast'),
+        "autocast inside all the same": ('with torch.autocast("cpu", enabled=False)', 'with torch.autocast("cpu")'),
+    },
+    "conventions.layer": {
+        "attributes read once": ("getattr(self, name, self)", "getattr(type(self), name, self)"),
+        "the input among the settings": ("parameters)[1:]", "parameters)"),
+    },
     "lab.oracle": {
         "the gradient under a plain sum": ("torch.randn(x.shape, dtype=x.dtype, generator=dice)", "torch.ones_like(x)"),
         "gradients not compared": ('_equal(f"gradient of {name}"', '_keep(f"gradient of {name}"'),
@@ -80,9 +98,9 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
             "if family",
         ),
         "torch's functions instead of ours": ("if n in _ours})", "if n not in _ours})"),
-        "functions beside the classes": ("if inspect.isclass(x)}", "}"),
-        "torch's layers instead of ours": ("globals().update(_layers)\n", ""),
-        "a list that leaves out what is handed on": ("{*_public(vars(_torch)), *_layers}", "_layers"),
+        "functions beside the classes": ("if inspect.isclass(x) and", "if not inspect.isclass(x) or"),
+        "torch's layers instead of ours": ("globals().update(_classes)\n", ""),
+        "a list that leaves out what is handed on": ("{*_public(vars(_torch)), *_classes}", "_classes"),
     },
     **collected("MISTAKES"),
 }  # fmt: skip

@@ -23,7 +23,16 @@ def public(module: ModuleType) -> dict[str, Any]:
 OTHERWISE = {"attention": "a family of layerlib; `torch.nn.attention` chooses kernels"}
 """Names of `torch.nn` that are neither ours nor torch's own object, and why."""
 
-LANGUAGE = {"Bend", "Cost", "Deferred", "Line", "Product", "Rearrange", "Recipe", "Reduce"}
+LANGUAGE = {
+    "Bend",
+    "Cost",
+    "Deferred",
+    "Line",
+    "Product",
+    "Rearrange",
+    "Recipe",
+    "Reduce",
+}
 """What torch has nothing of: the classes of the language."""
 
 

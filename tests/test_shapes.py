@@ -223,3 +223,20 @@ def test_every_type_and_layout(dtype: torch.dtype) -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
         call()
+
+
+def test_channels_last_stay_last() -> None:
+    x = numbers(2, 8, 4, 6).contiguous(memory_format=torch.channels_last)
+    for ours, theirs in (
+        (pixel_shuffle, torch.pixel_shuffle),
+        (pixel_unshuffle, torch.pixel_unshuffle),
+        (channel_shuffle, torch.channel_shuffle),
+    ):
+        assert ours(x, 2).stride() == theirs(x, 2).stride()
+        same(ours, theirs, x, 2)
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_identity_takes_what_is_no_tensor() -> None:
+    given = {"x": [1, None]}
+    assert layerlib.Identity()(given) is given

@@ -5,11 +5,11 @@ gives (values, dtypes, strides) is what ours has to give.
 """
 
 import copy
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -28,14 +28,24 @@ pytestmark = [
 EACH_EXAMPLE = [
     pytest.param(name, example, id=f"{name}-{n}")
     for name in classes()
+    if not name.startswith("Lazy")  # once called, it is one of the others
     for n, example in enumerate(CLASSES.get(name, []))
 ]
+FIRST_AND_LAST = [
+    pytest.param(name, example, id=f"{name}-{n}")
+    for name in classes()
+    if not name.startswith("Lazy")
+    for n, example in enumerate(CLASSES.get(name, []))
+    if n in {0, len(CLASSES[name]) - 1}
+]
+"""For what takes long: the plainest example, and most often the one with most set."""
+
 HALF = torch.bfloat16
 
 Use = Callable[[nn.Module, Example], Any]
 
 
-def compare(use: Use, name: str, example: Example, **close: float) -> None:
+def compare(use: Use, name: str, example: Example) -> None:
     """Asks ours for what torch's layer gives, if it gives anything."""
     ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
     torch.manual_seed(0)
@@ -45,11 +55,14 @@ def compare(use: Use, name: str, example: Example, **close: float) -> None:
         return
     torch.manual_seed(0)
     found = use(ours, example)
-    for mine, value in zip(tree_leaves(found), tree_leaves(right), strict=True):
-        if isinstance(value, Tensor):
-            torch.testing.assert_close(mine, value, equal_nan=True, **close)
-        else:
-            assert mine == value
+    mine, values = (
+        [x for x in tree_leaves(given) if isinstance(x, Tensor)]
+        for given in (found, right)
+    )
+    if values:
+        torch.testing.assert_close(mine, values, equal_nan=True)
+    else:
+        assert found == right
 
 
 def outputs_of(layer: nn.Module, inputs: list[Tensor], example: Example) -> list[Any]:
@@ -74,17 +87,17 @@ def gradients_of(
 def test_checkpoint(name: str, example: Example) -> None:
     """What was not kept is computed again, and the gradients are the same."""
 
-    def use(layer: nn.Module, example: Example) -> Any:
-        inputs = example.inputs(gradient=True)
-        run = copy.deepcopy(layer)
+    def again(*x: Tensor) -> list[Tensor]:
+        return outputs_of(layer, list(x), example)
 
-        def again(*x: Tensor) -> list[Tensor]:
-            return outputs_of(run, list(x), example)
-
-        outputs = checkpoint(again, *inputs, use_reentrant=False)
-        return outputs, gradients_of(outputs, run, inputs)
-
-    compare(use, name, example)
+    layer, inputs = example.build(classes()[name]), example.inputs(gradient=True)
+    results = []
+    for call in (again, lambda *x: checkpoint(again, *x, use_reentrant=False)):
+        torch.manual_seed(0)
+        outputs = call(*inputs)
+        results.append((outputs, gradients_of(outputs, layer, inputs)))
+    plain, checkpointed = results
+    torch.testing.assert_close(checkpointed, plain, equal_nan=True, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
@@ -118,7 +131,7 @@ def test_autocast(name: str, example: Example, dtype: torch.dtype) -> None:
     compare(use, name, example)
 
 
-@pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
+@pytest.mark.parametrize(("name", "example"), FIRST_AND_LAST)
 def test_compiles_for_any_size(name: str, example: Example) -> None:
     def use(layer: nn.Module, example: Example) -> Any:
         torch.compiler.reset()
@@ -145,7 +158,14 @@ def test_forward_mode(name: str, example: Example) -> None:
         dice = torch.Generator().manual_seed(0)
         primals = tuple(inputs[n] for n in turned)
         tangents = tuple(torch.randn(x.shape, generator=dice).to(x) for x in primals)
-        return torch.func.jvp(of_turned, primals, tangents)
+        plain = copy.deepcopy(layer)
+        torch.manual_seed(0)
+        values, slopes = torch.func.jvp(of_turned, primals, tangents)
+        torch.manual_seed(0)
+        # Not so in torch's transformer, whose dropout then draws in another order.
+        right = [x for x in outputs_of(plain, inputs, example) if x.is_floating_point()]
+        torch.testing.assert_close(values, right, equal_nan=True)
+        return values, slopes
 
     compare(use, name, example)
 
@@ -153,33 +173,30 @@ def test_forward_mode(name: str, example: Example) -> None:
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "contiguous": lambda x: x,
     "transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
-    "batch second": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1)
-    if x.ndim > 1
-    else x,
-    "channels last": lambda x: x.movedim(1, -1).contiguous().movedim(-1, 1)
-    if x.ndim > 2
-    else x,
+    "batch second": lambda x: (
+        x.transpose(0, 1).contiguous().transpose(0, 1) if x.ndim > 1 else x
+    ),
+    "channels last": lambda x: (
+        x.movedim(1, -1).contiguous().movedim(-1, 1) if x.ndim > 2 else x
+    ),
 }
 """The same numbers in the same places, in another order in memory."""
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
-def test_strides(name: str, example: Example, layout: str) -> None:
+def test_strides(name: str, example: Example) -> None:
     """The order in memory is torch's; along an axis of length 1 nothing hangs on it."""
 
     def use(layer: nn.Module, example: Example) -> Any:
-        inputs = [LAYOUTS[layout](x) for x in example.inputs()]
-        outputs = [
-            x
-            for x in tree_leaves(layer(*inputs, **example.forward))
-            if isinstance(x, Tensor)
-        ]
-        return [
-            [(n, s) for n, s in zip(x.shape, x.stride(), strict=True) if n > 1]
-            for x in outputs
-            if x.numel()
-        ]
+        found: dict[str, list[Any]] = {}
+        for layout, laid_out in LAYOUTS.items():
+            outputs = layer(*map(laid_out, example.inputs()), **example.forward)
+            found[layout] = [
+                [(n, s) for n, s in zip(x.shape, x.stride(), strict=True) if n > 1]
+                for x in tree_leaves(outputs)
+                if isinstance(x, Tensor) and x.numel()
+            ]
+        return found
 
     compare(use, name, example)
 
@@ -214,14 +231,8 @@ def test_traced_by_jit(name: str, example: Example) -> None:
 
 
 def _named(layer: nn.Module, example: Example) -> dict[str, Any]:
-    names = list(_parameters(layer))
+    names = inspect.signature(layer.forward).parameters
     return dict(zip(names, example.inputs(), strict=False)) | example.forward
-
-
-def _parameters(layer: nn.Module) -> Any:
-    import inspect  # noqa: PLC0415
-
-    return inspect.signature(layer.forward).parameters
 
 
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
@@ -238,25 +249,26 @@ OURS = re.compile(r"^\w+: expected .+, got .+", re.DOTALL)
 """How an error of ours reads."""
 
 
-def refused(layer: nn.Module, theirs: nn.Module, call: Callable[[Any], Any]) -> None:
+DOCUMENTED = (TypeError, ValueError, RuntimeError, IndexError)
+"""What torch raises on purpose; an AttributeError is an accident."""
+
+
+def refused(name: str, example: Example, inputs: list[Any]) -> None:
     """Ours refuses what torch's refuses, in our words, as what torch raises."""
+    ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
     try:
-        call(theirs)
-    except Exception as error:  # noqa: BLE001
-        right = type(error)
+        theirs(*inputs, **example.forward)
+    except Exception as error:  # noqa: BLE001  (whatever torch raises)
+        right = type(error) if isinstance(error, DOCUMENTED) else Exception
     else:
         return
-    with pytest.raises(right if right is not AttributeError else Exception) as told:  # noqa: PT011
-        call(layer)
-    assert OURS.match(str(told.value)), str(told.value)
+    with pytest.raises(right, match=OURS):
+        ours(*inputs, **example.forward)
 
 
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
 def test_an_array_is_no_tensor(name: str, example: Example) -> None:
-    inputs = [x.numpy() for x in example.inputs()]
-    assert isinstance(inputs[0], np.ndarray)
-    ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
-    refused(ours, theirs, lambda layer: layer(*inputs, **example.forward))
+    refused(name, example, [x.numpy() for x in example.inputs()])
 
 
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
@@ -264,5 +276,4 @@ def test_two_dtypes(name: str, example: Example) -> None:
     """Parameters of 32 bits do not meet inputs of 64, nor the other way round."""
     others = {torch.float32: torch.float64, torch.float64: torch.float32}
     inputs = [x.to(others.get(x.dtype, x.dtype)) for x in example.inputs()]
-    ours, theirs = example.build(classes()[name]), example.build(torch_class(name))
-    refused(ours, theirs, lambda layer: layer(*inputs, **example.forward))
+    refused(name, example, inputs)

@@ -31,13 +31,12 @@ def alike(layer: str, given: dict[str, Any], *names: str) -> None:
         expect(layer, x == first, told, x, TypeError)
 
 
-def autocast(given: dict[str, Any], *names: str, lower: bool = True) -> None:
-    """Under autocast, these tensors in its dtype, or (not `lower`) in float32."""
+def autocast(given: dict[str, Any], *names: str) -> None:
+    """Under autocast, replaces these tensors with tensors of its dtype, but float64."""
     kind = given[names[0]].device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind):
-        return
-    dtype = torch.get_autocast_dtype(kind) if lower else torch.float32
-    for name in names:
-        x = given[name]
-        if x is not None and x.is_floating_point() and x.dtype != torch.float64:
-            given[name] = x.to(dtype)
+    if kind != "meta" and torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
+        for name in names:
+            x = given[name]
+            if x is not None and x.dtype in (torch.float32, *HALVES):
+                given[name] = x.to(dtype)

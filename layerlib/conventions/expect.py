@@ -29,7 +29,7 @@ def expect(
 
 @functools.cache
 def _both(errors: tuple[type[Exception], ...]) -> type[Exception]:
-    """One class that is each of the errors and a RuntimeError, named as the first is."""
+    """One class that is each error and a RuntimeError, named as the first is."""
     first = errors[0]
     bases = errors if issubclass(first, RuntimeError) else (*errors, RuntimeError)
     # A copy in another process is of the first class, which that one knows.

@@ -11,9 +11,7 @@ from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given
 
 
-def fits_linear(
-    layer: str, _n: int, given: Given
-) -> Callable[[Tensor], Tensor] | None:
+def fits_linear(layer: str, _n: int, given: Given) -> Callable[[Tensor], Tensor] | None:
     """Of `linear`; an input that is sparse or nested is computed densely."""
     weight, finish = given["weight"], _dense(given)
     told = "a weight of shape (out_features, in_features) or (in_features,)"
@@ -26,7 +24,7 @@ def fits_linear(
 
 
 def fits_bilinear(layer: str, _n: int, given: Given) -> None:
-    """Of `bilinear`, which autocast leaves in 32 bits."""
+    """Of `bilinear`, which autocast leaves alone."""
     one, two, weight = given["input1"], given["input2"], given["weight"]
     told = "a weight of shape (out_features, in1_features, in2_features)"
     expect(layer, weight.ndim == 3, told, weight)
@@ -36,7 +34,6 @@ def fits_bilinear(layer: str, _n: int, given: Given) -> None:
     told = "two inputs that differ in their last axis only"
     expect(layer, one.shape[:-1] == two.shape[:-1], told, got)
     _check_bias(layer, given["bias"], weight.shape[:1])
-    autocast(given, "input1", "input2", "weight", "bias", lower=False)
     alike(layer, given, "input1", "input2", "weight", "bias")
 
 

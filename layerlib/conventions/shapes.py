@@ -45,7 +45,7 @@ def fits_shuffle(
         got = f"{x.shape[axis]} in an input of shape {tuple(x.shape)}"
         told = f"axis {axis} to divide by {divisor}"
         expect(layer, x.shape[axis] % divisor == 0, told, got)
-    return _channels_last if layer != "channel_shuffle" and _is_last(x) else None
+    return _channels_last if _is_last(x) else None
 
 
 def _axis(layer: str, argument: str, dim: int, input: Tensor) -> int:
@@ -57,7 +57,8 @@ def _axis(layer: str, argument: str, dim: int, input: Tensor) -> int:
 
 
 def _is_last(x: Tensor) -> bool:
-    return x.ndim == 4 and x.movedim(1, -1).is_contiguous() and not x.is_contiguous()
+    last = x.ndim in (4, 5) and x.movedim(1, -1).is_contiguous()
+    return last and not x.is_contiguous()
 
 
 def _channels_last(x: Tensor) -> Tensor:

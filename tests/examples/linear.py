@@ -43,34 +43,42 @@ MISTAKES = {
     "linear": {
         "the weight read as (in, out)": ('"... i, o i -> ... o"', '"... i, i o -> ... o"'),
         "the bias added twice": (
-            ("    output = (LINEAR if weight.ndim == 2 else DOT)(input, weight)\n"
-            "    return output if bias is None else output + bias"),
-            ("    output = (LINEAR if weight.ndim == 2 else DOT)(input, weight)\n"
-            "    return output if bias is None else output + 2 * bias"),
+            ("    y = rows(input, weight)\n"
+            "    return y if bias is None else y + bias"),
+            ("    y = rows(input, weight)\n"
+            "    return y if bias is None else y + 2 * bias"),
         ),
         "the bias forgotten": (
-            "DOT)(input, weight)\n    return output if bias is None else output + bias",
-            "DOT)(input, weight)\n    return output",
+            "    y = rows(input, weight)\n    return y if bias is None else y + bias",
+            "    y = rows(input, weight)\n    return y",
         ),
-        "a bias of another shape is broadcast": (
-            "fits = bias is None or bias.shape == shape",
-            "fits = True",
-        ),
-        "the weight detached": ("else DOT)(input, weight)", "else DOT)(input, weight.detach())"),
+        "the weight detached": ("y = rows(input, weight)", "y = rows(input, weight.detach())"),
         "the bound without the root": (
             "bound = 1 / math.sqrt(self.in_features) if",
             "bound = 1 / self.in_features if",
         ),
         "another gain": ("a=math.sqrt(5)", "a=math.sqrt(3)"),
         "bias drawn before the weight": (
-            ("        bound = 1 / math.sqrt(self.in1_features)\n"
-            "        nn.init.uniform_(self.weight, -bound, bound)\n"),
-            ("        bound = 1 / math.sqrt(self.in1_features)\n"
-            "        nn.init.uniform_(self.bias, -bound, bound) if self.bias is not None else 0\n"
-            "        nn.init.uniform_(self.weight, -bound, bound)\n"),
+            "for parameter in self.parameters():",
+            "for parameter in [*self.parameters()][::-1]:",
         ),
         "the inputs of a pair exchanged": ('"... i, o i j, ... j', '"... i, o j i, ... j'),
         "a lazy layer becomes torch's": ("    cls_to_become = Linear\n", ""),
+        "autocast inside of a bilinear layer": ("@convention(fits_bilinear, autocast=False)", "@convention(fits_bilinear)"),
+    },
+    "conventions.linear": {
+        "a bias of another shape is broadcast": (
+            "fits = bias is None or bias.shape == shape",
+            "fits = True",
+        ),
+        "a linear layer without autocast": ('    autocast(given, "input", "weight", "bias")\n', ""),
+        "two dtypes in one product": ('    alike(layer, given, "input", "weight", "bias")\n', ""),
+        "two dtypes in a bilinear product": ('    alike(layer, given, "input1", "input2", "weight", "bias")\n', ""),
+        "a sparse input as it is": ("x.to_dense()", "x"),
+        "a jagged output without its lengths": (
+            "return lambda y: torch.nested.nested_tensor_from_jagged(y, x.offsets())",
+            "return lambda y: y",
+        ),
     },
     "linear contract": {
         "torch's own forward": (
@@ -87,18 +95,18 @@ MISTAKES = {
         ),
         "a class without its line": ("    line = BILINEAR\n", ""),
         "other initial values": (
-            "bound = 1 / math.sqrt(self.in1_features)",
-            "bound = 1 / math.sqrt(self.in2_features)",
+            '"in1_features", self.in1_features)',
+            '"in1_features", self.in2_features)',
         ),
         "a number read out of a tensor": (
-            "shape: torch.Size) -> None:\n",
-            "shape: torch.Size) -> None:\n    float(0 if bias is None else bias.sum())\n",
+            "    rows = LINEAR if",
+            "    float(0 if bias is None else bias.sum())\n    rows = LINEAR if",
         ),
     },
     "linear purity": {
         "torch's own function": (
-            "(LINEAR if weight.ndim == 2 else DOT)(input, weight)",
-            "nn.functional.linear(input, weight)",
+            "y = rows(input, weight)",
+            "y = nn.functional.linear(input, weight)",
         ),
     },
 }  # fmt: skip

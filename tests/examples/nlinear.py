@@ -30,23 +30,23 @@ FUNCTIONS = {
 MISTAKES = {
     "nlinear": {
         "one weight shared by all": (
-            "w = weight.reshape(math.prod(n), i, o)",
-            "w = weight.reshape(math.prod(n), i, o)[:1].expand(math.prod(n), i, o)",
+            "weight.reshape(n.numel(), i, o)",
+            "weight.reshape(n.numel(), i, o)[:1].expand(n.numel(), i, o)",
         ),
         "the weight read as (out, in)": ('"b n i, n i o -> b n o"', '"b n i, n o i -> b n o"'),
-        "the bias forgotten": (
-            "start = bias.reshape(math.prod(n), 1, o)",
-            "start = 0 * bias.reshape(math.prod(n), 1, o)",
-        ),
+        "the bias forgotten": ("else y + bias", "else y + 0 * bias"),
         "batch and positions exchanged": (
-            "input.reshape(math.prod(batch), math.prod(n), i)",
-            "input.reshape(math.prod(n), math.prod(batch), i).transpose(0, 1)",
+            "input.reshape(batch.numel(), n.numel(), i)",
+            "input.reshape(n.numel(), batch.numel(), i).transpose(0, 1)",
         ),
-        "the bound of the outputs": ("self.in_features**-0.5", "self.out_features**-0.5"),
+        "the bound of the outputs": ("self.in_features) **", "self.out_features) **"),
+    },
+    "conventions.linear nlinear": {
         "one position stretched over all": (
             "input.shape[-len(n) - 1 :] == (*n, i)",
             "input.shape[-1] == i",
         ),
+        "a bias shared by all positions": ("bias is None or bias.shape == (*n, o)", "True"),
     },
     "nlinear contract": {
         "another name in the state": ("self.bias = (", "self.offset = ("),

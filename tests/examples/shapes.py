@@ -52,13 +52,16 @@ MISTAKES = {
             '"b (g c) ... -> b (c g) ..."',
             '"b (g c) ... -> b (g c) ..."',
         ),
-        "the end left out": ('"end_dim", end_dim, input) + 1', '"end_dim", end_dim, input)'),
-        "the rest of the axes taken from the end": ("*shape[end:])", "*shape[end + 1:])"),
+        "the end left out": ("n=end_dim + 1 - start_dim", "n=end_dim - start_dim"),
+        "one axis more": ("n=end_dim + 1 - start_dim", "n=end_dim + 2 - start_dim"),
+        "the axis behind instead of the axis": ("b=dim, n=sizes", "b=dim + 1, n=sizes"),
+        "merged the other way": ('"*b *n ... -> *b (*n) ..."', '"*b *n ... -> *n (*b) ..."'),
+    },
+    "conventions.shapes": {
         "-1 takes the whole length": ("length // known if size == -1", "length if size == -1"),
-        "the axis behind instead of the axis": (
-            "*input.shape[dim + 1 :]",
-            "*input.shape[dim:]",
-        ),
+        "an axis that is not there": ("-axes <= dim < axes", "True"),
+        "the start behind the end": ("first <= last", "True"),
+        "channels last become channels first": ("return _channels_last if", "return None if"),
     },
     "shapes purity": {
         "torch's own function": (
