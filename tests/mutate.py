@@ -112,8 +112,9 @@ def failure(chosen: list[str], module: str) -> str:
         sys.modules.pop(name, None)
     clear_caches()  # they would take a class that is imported anew for the old one
     hooks, first = list(sys.meta_path), FirstFailure()
-    # Without the plugin that collects garbage, which takes as long as a test.
-    without = ["-p", "no:cacheprovider", "-p", "no:unraisableexception"]
+    # Without what takes as long as a test, to be loaded or to collect garbage.
+    needless = ("cacheprovider", "hypothesispytest", "nbval", "unraisableexception")
+    without = [part for name in needless for part in ("-p", f"no:{name}")]
     root = ["--rootdir", str(TESTS.parent), *without]
     code = pytest.main(["-x", "-q", *root, *chosen], plugins=[first])
     sys.meta_path[:] = hooks  # without the hook that checks the shapes

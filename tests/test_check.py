@@ -151,12 +151,16 @@ def test_it_stops_when_the_time_is_up(
         "-p",
         "no:cacheprovider",
     ]
+    steps = {"slow": [*pytest_, "test_slow.py"]}
     start = time.monotonic()
-    assert check.run({"slow": [*pytest_, "test_slow.py"]}, 10, tmp_path) == 0
+    assert check.run(steps, 10, tmp_path) == 0
     assert time.monotonic() - start < 50
     told = capfd.readouterr().out
-    assert told.endswith("The time is up: `slow` did not come to its end.\n")
+    assert told.endswith("The time was up before the end of: slow.\n")
     assert "Traceback" not in told
+    # What did not run at all is no success.
+    assert check.run({**steps, "more": ["true"]}, 1, tmp_path) == 1
+    assert capfd.readouterr().out.endswith("before the end of: slow, more.\n")
 
 
 @pytest.mark.parametrize("family", ["nosuch", "recipe"])
