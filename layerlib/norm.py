@@ -44,8 +44,8 @@ def _standardize(
     mean = line(x)
     centered = x - mean
     variance = line(centered * centered)
-    y = _scaled(centered * RSQRT(variance + eps), weight, bias)
-    return y, mean, variance
+    scale = _scaled(RSQRT(variance + eps), weight)
+    return _scaled(centered, scale, bias), mean, variance
 
 
 def _standardize_gradient(
@@ -80,8 +80,9 @@ def _to_length_one_gradient(
 
 def _scaled(y: Tensor, weight: Maybe, bias: Maybe = None) -> Tensor:
     """Times a weight and plus a bias, where there are such."""
-    y = y if weight is None else y * weight
-    return y if bias is None else y + bias
+    if weight is None:
+        return y if bias is None else y + bias
+    return y * weight if bias is None else torch.addcmul(bias, y, weight)
 
 
 def _summed(gradient: Tensor, parameter: Maybe) -> Maybe:

@@ -195,35 +195,51 @@ def test_gradients_of_some_only(name: str, which: int) -> None:
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_half_precision_is_no_worse_than_torchs(
+def test_half_precision_is_rounded_once(
     name: str, mixed: bool, dtype: torch.dtype
 ) -> None:
     given = [x.to(dtype) for x in features(name)]
     given[1:] = [p.float() if mixed else p for p in given[1:]]
-    exact = run(closed(name, ours=False), [x.double() for x in given])
+    exact = run(closed(name, ours=False), [x.double() for x in given], dtype)
     mine, theirs = (run(closed(name, ours), given) for ours in (True, False))
     for a, b, c in zip(mine, theirs, exact, strict=True):
         assert a.dtype == b.dtype
         assert a.shape == b.shape
-        worst = (b.double() - c).abs().max()
-        one_rounding = torch.finfo(a.dtype).eps * c.abs().max()
-        assert (a.double() - c).abs().max() <= 1.5 * worst + one_rounding
+        # Computed in 32 bits, to about 100 roundings, then rounded once: half a unit.
+        assert_rounded(a, c, units=0.5, more=100 * 2**-24 * float(c.abs().max()))
+
+
+def assert_rounded(x: Tensor, exact: Tensor, units: float, more: float = 0.0) -> None:
+    """Off by at most that many units in the last place of the exact value, and more."""
+    info = torch.finfo(x.dtype)
+    unit = info.eps * 2.0 ** exact.abs().clamp_min(info.tiny).log2().floor()
+    off = (x.double() - exact).abs()
+    assert bool((off <= units * unit + more).all()), float((off / unit).max())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_far_from_zero_no_worse_than_torch(name: str) -> None:
+def test_far_from_zero_the_mean_is_rounded_and_nothing_else(name: str) -> None:
     given = features(name, dtype=torch.float32)
     given[0] = given[0] + 1e4
     exact = run(closed(name, ours=False), [x.double() for x in given])
-    mine, theirs = (run(closed(name, ours), given) for ours in (True, False))
-    for a, b, c in zip(mine, theirs, exact, strict=True):
-        assert (a - c).abs().max() <= 1.5 * (b - c).abs().max() + 1e-6
+    mine = run(closed(name, ours=True), given)
+    # Near 1e4 float32 has steps of 2**-10, and a mean is off by up to one of them. What
+    # is standardized has a deviation near 1, so that this enters a few times, each time
+    # in proportion. A mean of squares less a squared mean would be off by all of it.
+    for a, c in zip(mine, exact, strict=True):
+        assert (a - c).abs().max() <= 4 * 2**-10 * c.abs().max()
 
 
-def run(function: Callable[..., Tensor], given: list[Tensor]) -> list[Tensor]:
+def run(
+    function: Callable[..., Tensor],
+    given: list[Tensor],
+    dtype: torch.dtype = torch.float64,
+) -> list[Tensor]:
+    """The output, and the gradients under a cotangent that has been rounded."""
     given = [x.detach().clone().requires_grad_() for x in given]
     output = function(*given)
-    cotangent = randn(*output.shape).to(output.dtype)
+    # Flipped: along the input itself a norm has no gradient.
+    cotangent = randn(*output.shape).flip(0).to(dtype).to(output.dtype)
     found = torch.autograd.grad(output, given, cotangent, allow_unused=True)
     return [output, *(x for x in found if x is not None)]
 
@@ -258,8 +274,7 @@ def test_constant_inputs(name: str) -> None:
     assert closed(name, ours=True)(large, None, None).isfinite().all()
 
 
-# torch's instance norm of an empty batch, and every norm by channel of no channels,
-# raise an IndexError; its gradient of a group norm without positions is NaN.
+# torch's gradient of a group norm without positions is NaN.
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
@@ -278,6 +293,23 @@ def test_constant_inputs(name: str) -> None:
 def test_empty(name: str, shape: tuple[int, ...]) -> None:
     given = [randn(*shape), randn(shape[1]), randn(shape[1])]
     same(closed(name, ours=True), closed(name, ours=False), *given)
+
+
+# With a weight, torch's gradient of these is an IndexError.
+@pytest.mark.parametrize("shape", [(0, 6, 5), (2, 0, 3)])
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_no_elements_and_no_channels(name: str, shape: tuple[int, ...]) -> None:
+    ours, theirs = (closed(name, ours) for ours in (True, False))
+    same(lambda x: ours(x, None, None), lambda x: theirs(x, None, None), randn(*shape))
+    found = run(ours, [randn(*shape), randn(shape[1]), randn(shape[1])])
+    assert not any(x.any() for x in found)
+
+
+def test_an_empty_batch_of_images() -> None:
+    for kwargs in ({}, {"affine": True, "track_running_stats": True}):
+        layer = norm.InstanceNorm2d(6, **kwargs)
+        assert layer(torch.zeros(0, 6, 3, 3)).shape == (0, 6, 3, 3)
+        assert all(x.isfinite().all() for x in layer.state_dict().values())
 
 
 def test_empty_positions_have_no_gradient() -> None:
@@ -414,8 +446,7 @@ def test_local_response_norm_in_half_precision(dtype: torch.dtype) -> None:
     exact = functional.local_response_norm(x.double(), 3, 0.5)
     mine = local_response_norm(x, 3, 0.5)
     assert mine.dtype == dtype
-    worst = (functional.local_response_norm(x, 3, 0.5).double() - exact).abs().max()
-    assert (mine.double() - exact).abs().max() <= worst
+    assert_rounded(mine, exact, units=0.5, more=20 * 2**-24)
 
 
 def test_local_response_norm_of_nothing() -> None:
@@ -473,15 +504,11 @@ def test_normalize_complex(p: float) -> None:
 @pytest.mark.parametrize("dtype", HALVES)
 def test_normalize_in_half_precision(dtype: torch.dtype) -> None:
     x = randn(3, 40).to(dtype)
-    exact, mine, theirs = (
-        run(f, [y])
-        for f, y in zip(
-            [functional.normalize, *pair("normalize")], [x.double(), x, x], strict=True
-        )
-    )
-    for a, b, c in zip(mine, theirs, exact, strict=True):
+    exact = run(functional.normalize, [x.double()], dtype)
+    mine = run(normalize, [x])
+    for a, c in zip(mine, exact, strict=True):
         assert a.dtype == dtype
-        assert (a - c).abs().max() <= 1.1 * (b - c).abs().max()
+        assert_rounded(a, c, units=0.5, more=40 * 2**-24 * float(c.abs().max()))
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
@@ -543,11 +570,6 @@ ONE = "expected more than 1 "
             r"batch_norm: expected an input of shape \(batch, channels, .*got \(6,\)",
         ),
         (
-            lambda: batch_norm(randn(2, 0, 3), None, None, training=True),
-            ValueError,
-            r"at least one channel, got \(2, 0, 3\)",
-        ),
-        (
             lambda: batch_norm(
                 randn(2, 6), None, None, randn(6).float(), training=True
             ),
@@ -570,9 +592,9 @@ ONE = "expected more than 1 "
             rf"instance_norm: {ONE}spatial element when training, got .*\(2, 6, 1\)",
         ),
         (
-            lambda: instance_norm(randn(0, 6, 3)),
+            lambda: instance_norm(randn(6), use_input_stats=False),
             ValueError,
-            r"instance_norm: expected an input of shape .* got \(0, 6, 3\)",
+            r"instance_norm: expected an input of shape .* got \(6,\)",
         ),
         (
             lambda: instance_norm(randn(2, 6, 3), bias=randn(3)),

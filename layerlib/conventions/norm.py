@@ -137,7 +137,7 @@ def by_neighbors(layer: str, _: int, given: Given) -> Finish:
     )
     expect(layer, fits, f"an input {axes} and a positive size", got, Misfit)
     given["input"] = wide(x)
-    cast = x.ndim > 3 and not cross and torch.is_autocast_enabled(x.device.type)
+    cast = x.ndim > 3 and not cross and x.is_cpu and torch.is_autocast_enabled("cpu")
     kind = given["input"].dtype if cast else x.dtype  # torch's pooling: in 32 bits
     return lambda y: y.to(kind) if x.numel() else x
 
