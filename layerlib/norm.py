@@ -10,7 +10,12 @@ from torch.nn.modules import batchnorm, instancenorm
 
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.norm import (
-    by_axis, by_channel, by_group, by_neighbors, by_shape, reach,
+    by_axis,
+    by_channel,
+    by_group,
+    by_neighbors,
+    by_shape,
+    reach,
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.distance import AT_LEAST, POWER, _length

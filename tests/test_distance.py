@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from examples import randn
+from layerlib import distance
 from layerlib.distance import DOT, cosine_similarity, pairwise_distance
 from layerlib.lab import same
 
@@ -159,3 +161,48 @@ def test_lines_mean_the_same() -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
         call()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dtypes_under_autocast(dtype: torch.dtype) -> None:
+    x, y = randn(4, 3).to(dtype), randn(4, 3).flip(0).to(dtype)
+    for name in ("cosine_similarity", "pairwise_distance"):
+        with torch.autocast("cpu", torch.bfloat16):
+            ours, theirs = getattr(distance, name), getattr(functional, name)
+            assert ours(x, y).dtype == theirs(x, y).dtype
+        torch.testing.assert_close(ours(x, y), theirs(x, y))
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.cosine_similarity(randn(2, 3), randn(2, 4)),
+        lambda m: m.cosine_similarity(torch.arange(3), torch.arange(3), 0),
+        lambda m: m.cosine_similarity(randn(3) + 1j, randn(3), 0),
+        lambda m: m.cosine_similarity(randn(2, 3).numpy(), randn(2, 3)),
+        lambda m: m.pairwise_distance(randn(2, 3), randn(3, 3)),
+        lambda m: m.pairwise_distance(randn(2, 3), randn(2, 3).numpy()),
+    ],
+)
+def test_an_error_is_of_torchs_class_too(call: Callable[[Any], Any]) -> None:
+    with pytest.raises(Exception) as theirs:  # noqa: PT011
+        call(functional)
+    with pytest.raises(theirs.type, match=r"(similarity|distance): expected .*, got "):
+        call(distance)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated")
+@pytest.mark.parametrize("name", ["cosine_similarity", "pairwise_distance"])
+def test_checkpoint_forward_mode_and_many_cotangents(name: str) -> None:
+    f = getattr(distance, name)
+    x, y = randn(4, 3).requires_grad_(), randn(4, 3).flip(0).requires_grad_()
+    again = checkpoint(f, x, y, use_reentrant=False)
+    right = torch.autograd.grad(f(x, y), [x, y], randn(4))
+    torch.testing.assert_close(torch.autograd.grad(again, [x, y], randn(4)), right)
+    _, slope = torch.func.jvp(lambda x: f(x, y), (x,), (randn(4, 3),))
+    (along,) = torch.autograd.grad(f(x, y).sum(), x)
+    torch.testing.assert_close(slope, (along * randn(4, 3)).sum(-1))
+    many = torch.stack([randn(4), 2 * randn(4)])
+    found = torch.autograd.grad(f(x, y), [x, y], many, is_grads_batched=True)
+    torch.testing.assert_close([g[1] for g in found], [2 * g for g in right])

@@ -28,7 +28,5 @@ class Computed(nn.Module):
 
     def forward(self, input: Tensor) -> Any:
         """The function of the input, with the settings of this layer."""
-        given = {
-            name: getattr(self, name) for name in self.settings if hasattr(self, name)
-        }
-        return self.by(input, **given)
+        found = {name: getattr(self, name, self) for name in self.settings}
+        return self.by(input, **{n: x for n, x in found.items() if x is not self})

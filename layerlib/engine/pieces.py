@@ -148,7 +148,9 @@ def _at(x: Tensor, term: Term, cut: Cut) -> Tensor:
 def _put(goal: Goal, whole: Tensor | None, part: Tensor, cut: Cut) -> Tensor:
     """A part in its place; added, where its tensor lacks a letter that is cut."""
     term, shape, kind = goal
-    size = shape or [cut[a][2] if a in cut else n for a, n in zip(term, part.shape, strict=False)]
+    size = shape or [
+        cut[a][2] if a in cut else n for a, n in zip(term, part.shape, strict=False)
+    ]
     sizes = {**dict(zip(term, size, strict=False)), "...": 2}
     alone = all(sizes.get(letter, 1) > 1 for letter in cut)
     if whole is None:
