@@ -108,7 +108,8 @@ def by_neighbors(layer: str, _: int, given: Given) -> Finish:
     layer = "CrossMapLRN2d" if old else layer
     fits = (x.ndim == 4 if old else x.ndim >= 3) and size >= 1
     axes = "of 4 axes" if old else "of shape (batch, channels, *n)"
-    got = f"shape {tuple(x.shape)} and size {size}"
+    got = f"{tuple(x.shape)} and {size}"
+    got = f"shape {tuple(x.shape)} and size {size}" if old else got
     expect(layer, fits, f"an input {axes} and a positive size", got)
     given["input"] = wide(x.contiguous() if old else x)
     # torch pools the squares of three axes and more, and in autocast with 32 bits.
