@@ -37,7 +37,7 @@ def _raised(length: Tensor, eps: float) -> Tensor:
     return AT_LEAST(length, eps)
 
 
-@convention(by_pair)
+@convention(by_pair, autocast=False)
 def cosine_similarity(
     x1: Shaped[Tensor, "..."],
     x2: Shaped[Tensor, "..."],
@@ -62,7 +62,7 @@ def cosine_similarity(
     return DOT(one, two)
 
 
-@convention(by_pair)
+@convention(by_pair, autocast=False)
 def pairwise_distance(
     x1: Num[Tensor, "..."],
     x2: Num[Tensor, "..."],

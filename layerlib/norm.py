@@ -10,7 +10,12 @@ from torch.nn.modules import batchnorm, instancenorm
 
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.norm import (
-    by_axis, by_channel, by_group, by_neighbors, by_shape, reach,
+    by_axis,
+    by_channel,
+    by_group,
+    by_neighbors,
+    by_shape,
+    reach,
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.distance import AT_LEAST, POWER, _length
@@ -45,8 +50,8 @@ def _standardize(
     mean = line(x)
     centered = x - mean
     variance = line(centered * centered)
-    y = _scaled(centered * RSQRT(variance + eps), weight, bias)
-    return y, mean, variance
+    scale = _scaled(RSQRT(variance + eps), weight)
+    return _scaled(centered, scale, bias), mean, variance
 
 
 def _standardize_gradient(
@@ -81,8 +86,9 @@ def _to_length_one_gradient(
 
 def _scaled(y: Tensor, weight: Maybe, bias: Maybe = None) -> Tensor:
     """Times a weight and plus a bias, where there are such."""
-    y = y if weight is None else y * weight
-    return y if bias is None else y + bias
+    if weight is None:
+        return y if bias is None else y + bias
+    return y * weight if bias is None else torch.addcmul(bias, y, weight)
 
 
 def _summed(gradient: Tensor, parameter: Maybe) -> Maybe:

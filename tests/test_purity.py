@@ -26,7 +26,7 @@ MOVES = {
     },
     "make": {
         "arange", "empty_like", "fill_", "full", "new_empty", "new_full", "new_ones",
-        "new_zeros", "ones_like", "scalar_tensor", "zeros_like",
+        "new_zeros", "ones_like", "scalar_tensor", "zeros", "zeros_like",
     },
     "draw": {"bernoulli_", "rand", "uniform_"},
     "add": {"add", "add_", "cumsum", "neg", "rsub", "sub", "sub_"},

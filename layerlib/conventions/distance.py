@@ -7,20 +7,20 @@ from torch import Tensor
 
 from layerlib.conventions.dtypes import wide
 from layerlib.conventions.expect import expect
-from layerlib.conventions.norm import Misfit, WrongKind, tensor
+from layerlib.conventions.norm import KIND
 from layerlib.conventions.signature import Given
 
 
 def by_pair(layer: str, _: int, given: Given) -> Callable[[Tensor], Tensor]:
     """Both in one shape and dtype, 16 bits as 32, and their vectors along the last."""
-    x1, x2 = (tensor(layer, given, name) for name in ("x1", "x2"))
+    x1, x2 = given["x1"], given["x2"]
     pairs = zip(x1.shape[::-1], x2.shape[::-1], strict=False)
     fits, told = all(n == m or 1 in (n, m) for n, m in pairs), "two shapes that can be"
     got = f"{tuple(x1.shape)} and {tuple(x2.shape)}"
-    expect(layer, fits, f"{told} broadcast", got, Misfit)
+    expect(layer, fits, f"{told} broadcast", got)
     dtype, axis = (x1.new_zeros(1) + x2.new_zeros(1)).dtype, given.get("dim", -1)
     real = dtype.is_floating_point or "dim" not in given
-    expect(layer, real, "real numbers", dtype, WrongKind)
+    expect(layer, real, "real numbers", dtype, KIND)
     for name, x in zip(("x1", "x2"), torch.broadcast_tensors(x1, x2), strict=True):
         moved = wide(x.to(dtype)).movedim(axis, -1)
         given[name] = moved if x.ndim else moved.reshape(1)

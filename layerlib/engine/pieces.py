@@ -6,7 +6,6 @@ output is not kept for the backward pass: it is computed again, piece by piece.
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,9 @@ PIECE = 2**20
 
 Function: TypeAlias = Callable[..., Any]
 Term: TypeAlias = tuple[str, ...]
-Cut: TypeAlias = dict[str, slice]
-Goal: TypeAlias = tuple[Term, Sequence[int], torch.dtype | None]  # a tensor to be
+Cut: TypeAlias = dict[str, tuple[int, int, int]]
+Goal: TypeAlias = tuple[Term, Sequence[int] | None, torch.dtype | None]
+# What is put together: its letters, its shape (if known) and its dtype (if another).
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class InPieces:
     Args:
         line: the letters of the tensors. An input may be None.
         along: the letters along which it is cut; all outputs have them.
-        gradient: ``gradient(*cotangents, *inputs)``, in the order of the inputs. Without
-            it the function is run again, and derived move by move.
+        gradient: ``gradient(*cotangents, *inputs)``, in the order of the inputs;
+            without it the function is run again, and derived move by move.
         size: how many numbers the largest tensor of a piece has, at most.
 
     >>> @InPieces("b n -> b n", "b")
@@ -57,33 +57,33 @@ class InPieces:
     line: str
     along: str
     gradient: Function | None = None
-    size: int = 2**17
+    size: int = 2**16
 
     def __call__(self, function: Function) -> Function:
         """The function, run in pieces."""
         sides = [side.split(",") for side in self.line.split("->")]
-        left, right = ([tuple(term.split()) for term in side] for side in sides)
+        left, right = [[tuple(term.split()) for term in side] for side in sides]
 
         def again(needed: Sequence[bool], *given: Any) -> list[Tensor | None]:
             derive = self.gradient or functools.partial(_derived, function, needed)
             terms, inputs = right + left, given[len(right) :]
             # A second gradient is derived from the whole.
-            sizes = {} if torch.is_grad_enabled() else self._sizes(terms, given)
-            goals: list[Goal | None] = [
+            cuts = [{}] if torch.is_grad_enabled() else self._cuts(terms, given)
+            goals = [
                 (term, x.shape, x.dtype) if need else None
                 for term, x, need in zip(left, inputs, needed, strict=False)
             ]
-            return _run(derive, terms, given, self._cuts(terms, sizes), goals)
+            return _run(derive, terms, given, cuts, goals)
 
         @with_gradient(again)
         def run(*inputs: Any) -> tuple[Tensor, ...]:
-            sizes, (first, *_) = self._sizes(left, inputs), inputs
-            goals: list[Goal] = [
-                (term, [sizes.get(a, 1) for a in term], None) for term in right
+            kind = inputs[0].dtype if inputs[0].dtype in HALVES else None
+            shape = inputs[0].shape if self.along == "..." else None
+            goals = [
+                (right[0], shape, kind),
+                *[(term, None, None) for term in right[1:]],
             ]
-            shape = first.shape if self.along == "..." else goals[0][1]
-            goals[0] = (right[0], shape, first.dtype if first.dtype in HALVES else None)
-            return tuple(_run(function, left, inputs, self._cuts(left, sizes), goals))
+            return tuple(_run(function, left, inputs, self._cuts(left, inputs), goals))
 
         @functools.wraps(function)
         def wrapper(*inputs: Any) -> Any:
@@ -92,36 +92,29 @@ class InPieces:
 
         return wrapper
 
-    def _sizes(self, terms: Sequence[Term], given: Sequence[Any]) -> dict[str, int]:
-        """How long each letter is; nothing, where all is to be one piece."""
-        pairs = [
-            pair for pair in zip(terms, given, strict=False) if pair[1] is not None
-        ]
-        # The compiler cuts by itself, and tangents do not follow a copy.
+    def _cuts(self, terms: Sequence[Term], given: Sequence[Any]) -> list[Cut]:
+        """For each piece where it begins, how long it is, and out of how many."""
+        pairs = [(t, x) for t, x in zip(terms, given, strict=False) if x is not None]
+        # The compiler cuts by itself, and a tangent does not follow a copy.
         if torch.compiler.is_compiling() or forward_ad._current_level >= 0:  # noqa: SLF001
-            return {}
-        flat = all(x.is_contiguous() and x.shape == given[0].shape for _, x in pairs)
-        if (self.along == "..." and not flat) or not all(x.numel() for _, x in pairs):
-            return {}
+            return [{}]
+        shape, flat = pairs[0][1].shape, self.along == "..."
+        if flat and not all(x.is_contiguous() and x.shape == shape for _, x in pairs):
+            return [{}]
         sizes: dict[str, int] = {}
         for term, x in pairs:
-            shape = [x.numel()] if term == ("...",) else x.shape
-            for letter, n in zip(term, shape, strict=True):
-                sizes[letter] = max(n, sizes.get(letter, 1))
-        return sizes
-
-    def _cuts(self, terms: Sequence[Term], sizes: dict[str, int]) -> list[Cut]:
-        """The slices of each piece; the first letters are cut first."""
-        work = max(math.prod(sizes.get(a, 1) for a in term) for term in terms)
-        slices = {}
-        for letter in self.along.split():
-            n = sizes.get(letter, 1)
+            for letter, n in zip(term, [x.numel()] if flat else x.shape, strict=True):
+                sizes[letter] = n if sizes.get(letter, 1) == 1 else sizes[letter]
+        work = max(math.prod(sizes[a] for a in term) for term, _ in pairs)
+        cuts: list[Cut] = [{}]
+        for letter in self.along.split() if all(sizes.values()) else ():
+            n = sizes[letter]
             step = -(-n // min(n, -(-work // min(self.size, PIECE))))
             work = -(-work * step // n)
-            if step < n:
-                slices[letter] = [slice(i, i + step) for i in range(0, n, step)]
-        cuts = itertools.product(*slices.values())
-        return [dict(zip(slices, cut, strict=True)) for cut in cuts]
+            starts = range(0, n, step) if step < n else ()
+            each = [{letter: (i, min(step, n - i), n)} for i in starts] or [{}]
+            cuts = [cut | more for cut in cuts for more in each]
+        return cuts
 
 
 def _run(
@@ -130,9 +123,11 @@ def _run(
 ) -> list[Any]:  # fmt: skip
     """What a function makes of each piece, put together."""
     made: list[Any] = [None] * len(goals)
+    settings = given[len(terms) :]
     for cut in cuts:
-        named = zip(itertools.chain(terms, itertools.repeat(())), given, strict=False)
-        found = function(*(_part(x, term, cut) for term, x in named))
+        pairs = zip(terms, given, strict=False)
+        parts = [x if x is None else wide(_at(x, term, cut)) for term, x in pairs]
+        found = function(*parts, *settings)
         found = found if isinstance(found, (tuple, list)) else (found,)
         for n, (goal, part) in enumerate(zip(goals, found, strict=False)):
             if goal is not None and part is not None:
@@ -141,27 +136,25 @@ def _run(
     return [x if k is None else x.to(k) for x, k in zip(made, kinds, strict=True)]
 
 
-def _part(x: Any, term: Term, cut: Cut) -> Any:
-    """What of a tensor belongs to a piece, wide; a setting stays as it is."""
-    return wide(_at(x, term, cut)) if term and x is not None else x
-
-
 def _at(x: Tensor, term: Term, cut: Cut) -> Tensor:
     """A view of what is in a piece."""
-    if term == ("...",):
-        return x.view(-1)[cut["..."]] if cut else x
-    pairs = zip(term, x.shape, strict=True)
-    cells = tuple(cut.get(a, slice(None)) if n > 1 else slice(None) for a, n in pairs)
-    return x[cells] if cut else x
+    x = x.view(-1) if "..." in cut else x
+    for axis, letter in enumerate(term) if cut else ():
+        if letter in cut and x.shape[axis] > 1:
+            x = x.narrow(axis, *cut[letter][:2])
+    return x
 
 
 def _put(goal: Goal, whole: Tensor | None, part: Tensor, cut: Cut) -> Tensor:
     """A part in its place; added, where its tensor lacks a letter that is cut."""
     term, shape, kind = goal
-    sizes = {**dict(zip(term, shape, strict=False)), "...": 2}
+    size = shape or [
+        cut[a][2] if a in cut else n for a, n in zip(term, part.shape, strict=False)
+    ]
+    sizes = {**dict(zip(term, size, strict=False)), "...": 2}
     alone = all(sizes.get(letter, 1) > 1 for letter in cut)
     if whole is None:
-        whole = part.new_empty(shape, dtype=kind) if alone else part.new_zeros(shape)
+        whole = part.new_empty(size, dtype=kind) if alone else part.new_zeros(size)
     here = _at(whole, term, cut)
     here.copy_(part) if alone else here.add_(part)
     return whole

@@ -42,20 +42,25 @@ ANSWERS = {
 
 MISTAKES = {
     "distance": {
-        "the length without its root": ("keepdim=True).pow(1 / p)", "keepdim=True)"),
+        "the length without its root": ("POWER(total.masked_fill(total == 0, 1), 1 / p)", "total"),
         "eps taken off": ("x1 - x2 + eps", "x1 - x2 - eps"),
-        "eps added to the length": ("_length(x1 - x2 + eps, p, -1)", "_length(x1 - x2, p, -1) + eps"),
+        "eps added to the length": ("_length(x1 - x2 + eps, p)", "_length(x1 - x2, p) + eps"),
         "the sum of two vectors": ("x1 - x2 + eps", "x1 + x2 + eps"),
-        "the first axis for the last": ("x1 - x2 + eps, p, -1)", "x1 - x2 + eps, p, 0)"),
-        "always the p-norm of two": ("size.pow(p)", "size.pow(2.0)"),
-        "the largest for the smallest": ("size.amax if p > 0", "size.amax if p < 0"),
-        "the axis kept": ("if keepdim or not x1.ndim", "if True"),
-        "eps added to the product": ("length.clamp(min=eps)", "length + eps"),
-        "the gradient stops at a raised length": ("[cotangent], keeps_inputs", "[cotangent * 0], keeps_inputs"),
-        "no length is divided by": ("x / _at_least", "x * _at_least"),
+        "always the p-norm of two": ("size.masked_fill(size == 0, 0), p)", "size.masked_fill(size == 0, 0), 2.0)"),
+        "the largest for the smallest": ("LARGEST(size) if p > 0", "LARGEST(size) if p < 0"),
+        "a count that is a sum": ("TOTAL(SIGN(size.detach()))", "TOTAL(size.detach())"),
+        "the axis kept": ("distance if keepdim else", "distance if True else"),
+        "eps added to the product": ("AT_LEAST(length, eps)", "length + eps"),
+        "the gradient stops at a raised length": ("[cotangent, None]", "[cotangent * 0, None]"),
+        "no length is divided by": ("x / _raised", "x * _raised"),
+        "the gradient of no length": ("total.masked_fill(total == 0, 1)", "total"),
+        "a number of zero with a slope": ("size.masked_fill(size == 0, 0)", "size"),
+        "the product of the bare vectors": ("return DOT(one, two)", "return DOT(x1, x2)"),
+    },
+    "conventions.distance": {
+        "the first axis for the last": ('given.get("dim", -1)', 'given.get("dim", 0)'),
         "half precision all the way": ("wide(x.to(dtype))", "x.to(dtype)"),
-        "the gradient of no length": ("length.masked_fill(length == 0, 1)", "length"),
-        "the sum of the whole": (").sum(dim).to(dtype)", ").sum().to(dtype)"),
+        "whole numbers have a cosine": ("real = dtype.is_floating_point or", "real = True or"),
     },
     "distance contract": {
         "another eps": ("eps: float = 1e-6", "eps: float = 1e-8"),
@@ -63,6 +68,6 @@ MISTAKES = {
         "keepdim not used": ("self.norm, self.eps, self.keepdim)", "self.norm, self.eps)"),
     },
     "distance purity": {
-        "torch's own norm": ("_length(x1 - x2 + eps, p, -1)", "torch.linalg.vector_norm(x1 - x2 + eps, p, -1, True)"),
+        "torch's own norm": ("_length(x1 - x2 + eps, p)", "torch.linalg.vector_norm(x1 - x2 + eps, p, -1, True)"),
     },
 }  # fmt: skip
