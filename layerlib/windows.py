@@ -62,8 +62,8 @@ def pad(
     output = line(input, *matrices)
     if value is None:
         return output
-    inside = line(input.new_ones(lengths), *matrices)
-    return output.masked_fill(inside == 0, value)
+    outside = line(input.new_ones(lengths), *matrices) == 0
+    return output + output.new_zeros(outside.shape).masked_fill(outside, value)
 
 
 @convention(conventions.windows)

@@ -70,7 +70,22 @@ def _prepared(layer: str, n: int, given: Given, outputs: int) -> Finish:
     expect(layer, fits, f"a bias of shape ({channels[outputs]},)", bias)
     given |= {"input": wide(x), "weight": wide(weight)}
     given["bias"] = None if bias is None else wide(bias)
-    return lambda y: y.to(x.dtype) if had_batch else y.to(x.dtype)[0]
+    last = _channels_last(x) or _channels_last(weight)
+
+    def finish(y: Tensor) -> Tensor:
+        y = y.to(x.dtype)
+        y = y.movedim(1, -1).contiguous().movedim(-1, 1) if last else y
+        return y if had_batch else y[0]
+
+    return finish
+
+
+def _channels_last(x: Tensor) -> bool:
+    """Whether channels lie innermost in memory: then the output's do, too."""
+    if x.ndim == 3 or (x.ndim == 5 and x.dtype == torch.float64):
+        return False
+    order = [x.stride(axis) for axis in (1, *range(x.ndim - 1, 1, -1), 0)]
+    return order == sorted(order) and order[0] < order[-1]
 
 
 def _autocast(*tensors: Any) -> tuple[Any, ...]:

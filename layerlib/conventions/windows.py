@@ -97,7 +97,8 @@ def pad(layer: str, _n: int, given: Given) -> Finish | None:
     widths = tuple(given["pad"])
     _check_widths(layer, input, widths, mode, value)
     if mode == "circular":
-        input = resized(input, [min(width, 0) for width in widths])  # noqa: A001
+        less = [min(width, 0) for width in widths]
+        input = resized(input, less).contiguous()  # noqa: A001  (as torch lays it out)
         widths = tuple([max(width, 0) for width in widths])
     if len(widths) > 6:  # of more axes than three, those before the last three
         input = constant_pad_nd(input, (0,) * 6 + widths[6:], value or 0)  # noqa: A001

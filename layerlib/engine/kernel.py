@@ -60,7 +60,7 @@ class Kernel:
 
 
 def resized(input: Tensor, widths: Sequence[int]) -> Tensor:
-    """Zeros beyond the edges, or fewer cells, as by `pad`; a copy where that changes."""
+    """Zeros beyond the edges, or fewer cells, as by `pad`; no copy for nothing."""
     return torch.constant_pad_nd(input, widths) if any(widths) else input
 
 

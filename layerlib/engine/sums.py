@@ -10,15 +10,18 @@ place is one product of matrices, added in place to the ones before.
 Next to windows that are stored, 3 by 3 with 64 channels takes 0.7 of the time, forward
 and backward, and a ninth of the memory; see `STORED` for where windows pay after all.
 """
+# ruff: noqa: SLF001
 
 import functools
 import itertools
 import math
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, no_type_check
 
 import torch
-from torch import Tensor
+from torch import _C, Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import Function
 
 from layerlib.engine.kernel import Kernel, added, resized, seen
@@ -72,7 +75,7 @@ def _add_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
 
 
 def _kernels(kernel: Kernel, x: Tensor, y: Tensor) -> Tensor:
-    """``b g i *n, b g o *m -> k g o i``: with zeros between, the rows of both lie alike."""
+    """``b g i *n, b g o *m -> k g o i``: zeros make both planes one size."""
     (b, g, _, *n), m = x.shape, y.shape[3:]
     after = [
         w for a, b in zip(reversed(n), reversed(m), strict=True) for w in (0, a - b)
@@ -185,16 +188,17 @@ class _Sum(Function):
     @staticmethod
     def vmap(info, axes, kernel, length, *three):
         """One more axis joins the groups."""
-        v = info.batch_size
-        apart = [
-            x.expand(v, *x.shape) if axis is None and x is not None else x
+        joined = [
+            x if x is None else _in_front(x, axis, info.batch_size)
             for x, axis in zip(three, axes[2:], strict=True)
         ]
-        moved = [
-            x if x is None else x.movedim(axis or 0, 0).movedim(0, 1).flatten(1, 2)
-            for x, axis in zip(apart, axes[2:], strict=True)
-        ]
-        return _sum(kernel, length, *moved).unflatten(1, (v, -1)), 1
+        found = _sum(kernel, length, *joined)
+        return found.unflatten(1, (info.batch_size, -1)), 1
+
+
+def _in_front(x: Tensor, axis: int | None, v: int) -> Tensor:
+    x = x.expand(v, *x.shape) if axis is None else x.movedim(axis, 0)
+    return x.movedim(0, 1).flatten(1, 2)
 
 
 @no_type_check
@@ -212,10 +216,24 @@ class _Tangent(_Sum):
         return functools.reduce(torch.add, found)
 
 
-def _sum(kernel: Kernel, length: tuple[int, ...], *three: Tensor | None) -> Tensor:
-    function = _Sum if torch.compiler.is_compiling() else _Tangent
-    found: Tensor = function.apply(kernel, length, *three)  # type: ignore[no-untyped-call]
-    return found
+@no_type_check
+def _sum(kernel, length, *three):
+    if torch.compiler.is_compiling():
+        return _Sum.apply(kernel, length, *three)
+    batched = [x is not None and is_legacy_batchedtensor(x) for x in three]
+    if not any(batched):
+        return _Tangent.apply(kernel, length, *three)
+    # `is_grads_batched` maps as vmap did once: it asks no function for its rule.
+    level = _C._vmapmode_increment_nesting() - 1
+    _C._vmapmode_decrement_nesting()
+    bare = [
+        torch._remove_batch_dim(x, level, 0, 0) if on else x
+        for x, on in zip(three, batched, strict=True)
+    ]
+    info = SimpleNamespace(batch_size=len(bare[batched.index(True)]))
+    axes = [None, None, *(0 if on else None for on in batched)]
+    found, axis = _Sum.vmap(info, axes, kernel, length, *bare)
+    return torch._add_batch_dim(found, axis, level)
 
 
 def over_windows(kernel: Kernel, x: Tensor, kernels: Tensor) -> Tensor:
