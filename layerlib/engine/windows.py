@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from layerlib.recipe import Deferred, Line, Operand, Reduce
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 class Kernel(NamedTuple):
     """How windows lie, with a number for each axis: they are `stride` cells apart.
 
@@ -40,6 +41,7 @@ class Kernel(NamedTuple):
             )
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Windows(Deferred):
     """``(..., *n) -> (..., *m, k)``: what the kernel sees from each of its places."""
