@@ -247,7 +247,7 @@ def adaptive_max_pool(
     Source: `torch.nn.functional.adaptive_max_pool2d`.
     """
     each = map(bins, input.shape[2:], output_size)
-    seen = WindowsAt(input, tuple([cells.minimum(end - 1) for cells, end in each]))
+    seen = WindowsAt(input, tuple([cells.clamp(max=end - 1) for cells, end in each]))
     return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 

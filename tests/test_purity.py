@@ -31,10 +31,10 @@ MOVES = {
     "draw": {"bernoulli_", "rand", "uniform_"},
     "add": {"add", "add_", "cumsum", "neg", "rsub", "sub", "sub_"},
     "multiply": {
-        "addcmul", "addcmul_", "div", "div_", "lerp", "mul", "mul_", "reciprocal",
+        "addcmul", "addcmul_", "div", "div_", "floor_divide", "lerp", "mul", "mul_", "reciprocal",
     },
     "a function of each number": {
-        "abs", "clamp", "clamp_max", "clamp_min", "erf", "exp", "exp_", "expm1_",
+        "abs", "clamp", "clamp_max", "clamp_min", "cos", "erf", "exp", "exp_", "expm1_",
         "floor", "log1p_", "log_", "neg_", "pow", "remainder", "rsqrt", "sgn",
         "sigmoid", "sigmoid_", "sign", "sin", "tanh",
     },

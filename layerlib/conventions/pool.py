@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,16 +54,18 @@ def ready(
     batch, has_batch = check(layer, n, input, also, filled)
     given["input"] = wide(batch)
 
-    def finish(output: Any) -> Any:
-        if isinstance(output, tuple):
-            return tuple([finish(each) for each in output])
-        output = laid_out(output, batch)
-        if output.is_floating_point():
-            # The first power: torch has second gradients here, and they are zeros.
-            output = output.to(input.dtype).pow(1)
-        return output if has_batch else output[0]
+    return partial(finished, input, has_batch)
 
-    return finish
+
+def finished(input: Tensor, has_batch: bool, output: Any) -> Any:
+    """The output in the layout and dtype of the input, and without a batch if it was."""
+    if isinstance(output, tuple):
+        return tuple([finished(input, has_batch, each) for each in output])
+    output = laid_out(output, input if has_batch else input[None])
+    if output.is_floating_point():
+        # The first power: torch has second gradients here, and they are zeros.
+        output = output.to(input.dtype).pow(1)
+    return output if has_batch else output[0]
 
 
 def sliding(layer: str, n: int, given: Given) -> Finish:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import no_type_check
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Deferred, Line, Operand, Recipe
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Band(Deferred):
     """``(m, n)``: row ``i`` has ``weights[i]`` in the columns ``cells[i]``; else 0.
@@ -89,7 +91,7 @@ def _growth(step: tuple[int, Operand]) -> tuple[float, int]:
 
 
 def _column(x: Tensor, axis: int) -> Tensor:
-    return x[(..., *[None] * (-axis - 1))]
+    return x.reshape(-1, *[1] * (-axis - 1))
 
 
 def _read(x: Tensor, cells: Tensor, axis: int) -> Tensor:
@@ -121,10 +123,11 @@ def _blended(
     share, *shares = weights.expand(cells.shape).unbind(1)
     total = _read(x, first, axis).mul_(_column(share, axis))
     for at, share in zip(others, shares, strict=True):
-        total.addcmul_(_read(x, at, axis), _column(share, axis))
+        total.add_(_read(x, at, axis).mul_(_column(share, axis)))
     return total
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class OneHot(Deferred):
     """``(..., w)``: for each index a row that is 1 there and 0 elsewhere.

@@ -9,7 +9,7 @@ takes ``2 * k`` looks.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, no_type_check
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ Place: TypeAlias = slice | Tensor
 """The cells that all windows along an axis see at one of their places."""
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class WindowsAt(Deferred):
     """``(b, c, *n) -> (b, c, *m, k)``: what windows see whose cells are told.
@@ -61,6 +62,7 @@ class WindowsAt(Deferred):
         return super().run(line, inputs, **sizes)
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class WindowsBeyond(Windows):
     """``(..., *n) -> (..., *m, k)``: what a kernel sees that may leave the input.
@@ -160,20 +162,21 @@ def _inside(windows: WindowsBeyond, axis: int, before: int) -> list[Place]:
     """The cells of windows that leave the input: those inside, the last one again."""
     length, device = windows.input.shape[axis], windows.input.device
     kernel = windows.kernel
-    k, s, d = (each[axis] for each in (kernel.size, kernel.stride, kernel.dilation))
+    k, s, d = kernel.size[axis], kernel.stride[axis], kernel.dilation[axis]
     begin = torch.arange(windows.shape[axis - 1], device=device) * s - before
     end = (begin + (k - 1) * d).clamp(max=length - 1)
     last = begin + (end - begin) // d * d
     first = begin + ((-begin).clamp(min=0) + d - 1) // d * d
-    return [(first + place * d).minimum(last) for place in range(k)]
+    return [(first + place * d).clamp(max=last) for place in range(k)]
 
 
 def _steps(kernel: Kernel, shape: Sequence[int]) -> list[list[Place]]:
-    axes = [Kernel(*[(n,) for n in each]) for each in zip(kernel.size, kernel.stride, kernel.dilation, strict=True)]
-    lengths = shape[-len(axes) :]
+    n = len(kernel.size)
+    many = kernel.counts(shape[-n:])
+    each = zip(kernel.size, kernel.stride, kernel.dilation, many, strict=True)
     return [
-        [at for (at,) in axis.places(axis.counts([n]))]
-        for axis, n in zip(axes, lengths, strict=True)
+        [slice(a * d, a * d + (m - 1) * s + 1 if m else 0, s) for a in range(k)]
+        for k, s, d, m in each
     ]
 
 
