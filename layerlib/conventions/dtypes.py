@@ -1,7 +1,11 @@
-"""Numbers of 16 bits are computed with as numbers of 32 bits, as torch does."""
+"""Which dtype a layer computes in, as torch decides it."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from layerlib.conventions.expect import expect
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -16,3 +20,24 @@ def wide(x: Tensor) -> Tensor:
     torch.float32
     """
     return x.float() if x.dtype in HALVES else x
+
+
+def alike(layer: str, given: dict[str, Any], *names: str) -> None:
+    """Raises, unless the tensors of these names have the dtype of the first."""
+    first = given[names[0]].dtype
+    for name in names[1:]:
+        x = first if given[name] is None else given[name].dtype
+        told = f"{name} to be {first}, as {names[0]} is"
+        expect(layer, x == first, told, x, TypeError)
+
+
+def autocast(given: dict[str, Any], *names: str, lower: bool = True) -> None:
+    """Under autocast, these tensors in its dtype, or (not `lower`) in float32."""
+    kind = given[names[0]].device.type
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return
+    dtype = torch.get_autocast_dtype(kind) if lower else torch.float32
+    for name in names:
+        x = given[name]
+        if x is not None and x.is_floating_point() and x.dtype != torch.float64:
+            given[name] = x.to(dtype)

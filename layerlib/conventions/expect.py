@@ -1,5 +1,7 @@
 """What a layer expects of its input, said in one form where it is not met."""
 
+import functools
+
 from torch import Tensor
 
 
@@ -8,19 +10,12 @@ def expect(
     holds: bool,
     expected: str,
     got: object,
-    error: type[Exception] = ValueError,
+    error: type[Exception] | tuple[type[Exception], ...] = ValueError,
 ) -> None:
     """Raises ``"LAYER: expected EXPECTED, got GOT"``, unless it holds.
 
-    Args:
-        layer: the name of the layer, first in the message.
-        holds: whether it is as expected.
-        expected: what was expected.
-        got: what came. Of a tensor the message says the shape.
-        error: what is raised.
-
-    Raises:
-        ValueError: it does not hold; or `error`, where one is given.
+    Of a tensor the message says the shape. What is raised is each `error` and always a
+    RuntimeError, too: torch's kernels raise that, and who catches theirs catches ours.
 
     >>> expect("linear", 3 == 4, "3 features in the last axis", torch.ones(2, 4))
     Traceback (most recent call last):
@@ -28,4 +23,15 @@ def expect(
     """
     if not holds:
         found = f"shape {tuple(got.shape)}" if isinstance(got, Tensor) else got
-        raise error(f"{layer}: expected {expected}, got {found}")
+        kind = _both(error if isinstance(error, tuple) else (error,))
+        raise kind(f"{layer}: expected {expected}, got {found}")
+
+
+@functools.cache
+def _both(errors: tuple[type[Exception], ...]) -> type[Exception]:
+    """One class that is each of the errors and a RuntimeError, named as the first is."""
+    first = errors[0]
+    bases = errors if issubclass(first, RuntimeError) else (*errors, RuntimeError)
+    # A copy in another process is of the first class, which that one knows.
+    inside = {"__module__": first.__module__, "__reduce__": lambda e: (first, e.args)}
+    return type(first.__name__, bases, inside)

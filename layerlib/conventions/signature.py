@@ -3,7 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar, get_args
+
+import torch
+from jaxtyping import AbstractArray
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from layerlib.conventions.expect import expect
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -15,12 +22,16 @@ Convention: TypeAlias = Callable[[str, int, Given], Callable[[Any], Any] | None]
 It checks the arguments of a call, which are `given` by name, defaults included, and
 replaces those that the function is to get in another form: a number becomes a tuple for
 `n` axes, 16 bits become 32, an absent batch a batch of one. `layer` is the name that
-errors begin with.
+errors begin with. What is annotated as a tensor is one, and stored densely.
 """
 
 
-def convention(prepare: Convention) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def convention(
+    prepare: Convention, *, autocast: bool = True
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorates a function, whose signature is torch's, with what torch does first.
+
+    Without `autocast` the function runs in the dtypes that `prepare` has chosen.
 
     >>> def doubled(layer, n, given):
     ...     given["input"] *= 2
@@ -35,7 +46,7 @@ def convention(prepare: Convention) -> Callable[[Callable[P, T]], Callable[P, T]
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        return _asked(function, prepare, function.__name__, 0)
+        return _asked(function, prepare, function.__name__, 0, autocast=autocast)
 
     return decorate
 
@@ -49,7 +60,8 @@ def along(
         function: Callable[P, T],
     ) -> tuple[Callable[P, T], Callable[P, T], Callable[P, T]]:
         one, two, three = (
-            _asked(function, prepare, f"{function.__name__}{n}d", n) for n in (1, 2, 3)
+            _asked(function, prepare, f"{function.__name__}{n}d", n, autocast=True)
+            for n in (1, 2, 3)
         )
         return one, two, three
 
@@ -57,25 +69,56 @@ def along(
 
 
 def _asked(
-    function: Callable[P, T], prepare: Convention, name: str, n: int
+    function: Callable[P, T], prepare: Convention, name: str, n: int, *, autocast: bool
 ) -> Callable[P, T]:
     signature = inspect.signature(function)
+    parameters = signature.parameters.items()
     names = [*signature.parameters]
-    defaults = {
-        key: p.default
-        for key, p in signature.parameters.items()
-        if p.default is not p.empty
-    }
+    defaults = {key: p.default for key, p in parameters if p.default is not p.empty}
+    tensors = [key for key, p in parameters if _is_tensor(p.annotation)]
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        everything = (*args, *kwargs.values())
+        if has_torch_function(everything):  # a proxy that is traced, a subclass
+            result: T = handle_torch_function(wrapper, everything, *args, **kwargs)
+            return result
         given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
         known = len(given) == len(names) and len(args) <= len(names)
         if not known or any(key in kwargs for key in names[: len(args)]):
             signature.bind(*args, **kwargs)  # raises what is wrong
+        for key in tensors:
+            _check_tensor(name, key, given[key])
         finish = prepare(name, n, given)
-        output = function(**given)  # type: ignore[call-arg]
+        for key in tensors:
+            _check_layout(name, key, given[key])
+        if autocast:
+            output = function(**given)  # type: ignore[call-arg]
+        else:
+            with torch.autocast("cpu", enabled=False):
+                output = function(**given)  # type: ignore[call-arg]
         return output if finish is None else finish(output)
 
     wrapper.__name__ = wrapper.__qualname__ = name
     return wrapper
+
+
+def _is_tensor(annotation: Any) -> bool:
+    kinds = get_args(annotation) or (annotation,)
+    return any(
+        isinstance(kind, type) and issubclass(kind, (Tensor, AbstractArray))
+        for kind in kinds
+    )
+
+
+def _check_tensor(layer: str, key: str, x: object) -> None:
+    if x is not None:
+        kind = f"an object of type {type(x).__name__}"
+        expect(layer, isinstance(x, Tensor), f"a tensor as {key}", kind, TypeError)
+
+
+def _check_layout(layer: str, key: str, x: Tensor | None) -> None:
+    if x is not None:
+        kind = "a nested one" if x.is_nested else f"one of layout {x.layout}"
+        dense = x.layout == torch.strided and not x.is_nested
+        expect(layer, dense, f"{key} to be stored densely", kind, NotImplementedError)
