@@ -66,20 +66,20 @@ def relu6(input: Each) -> Each:
     return input.clamp(0, 6)
 
 
-def elu_slope(x: Tensor, alpha: Number, inner: Number = 1.0) -> Tensor:
+def _elu_slope(x: Tensor, alpha: Number, inner: Number = 1.0) -> Tensor:
     """1 above 0, and below it the slope of alpha (e^(inner x) - 1)."""
     slope = alpha * inner * (inner * keep(x, below(x, 0, nan=False))).exp()
     jump = 1 - alpha * inner
     return slope + choose(above(x, 0), jump, 0.0) if jump else slope
 
 
-@each(elu_slope)
+@each(_elu_slope)
 def elu(input: Each, alpha: Number = 1.0) -> Each:
     """x above 0, and alpha (e^x - 1) below."""
     return input.clamp_min(0) + alpha * input.clamp_max(0).expm1()
 
 
-@each(lambda x: SELU_SCALE * elu_slope(x, SELU_ALPHA))
+@each(lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA))
 def selu(input: Each) -> Each:
     """`elu`, scaled so that mean 0 and variance 1 stay.
 
@@ -89,7 +89,7 @@ def selu(input: Each) -> Each:
     return SELU_SCALE * (input.clamp_min(0) + negative)
 
 
-@each(lambda x, alpha: elu_slope(x, alpha, 1 / alpha))
+@each(lambda x, alpha: _elu_slope(x, alpha, 1 / alpha))
 def celu(input: Each, alpha: Number = 1.0) -> Each:
     """x above 0, and alpha (e^(x / alpha) - 1) below.
 
@@ -127,22 +127,22 @@ def prelu(input: Each, weight: Each) -> Each:
     return keep(input, positive) + PRELU(keep(input, ~positive), weight)
 
 
-def normal_below(x: Tensor) -> Tensor:
+def _normal_below(x: Tensor) -> Tensor:
     """The probability that a normal number is below x."""
     return (x * math.sqrt(0.5)).erf() * 0.5 + 0.5
 
 
-def gelu_slope(x: Tensor, approximate: str) -> Tensor:
+def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
     """By the product rule: the gate, and x times the slope of the gate."""
     if approximate == "none":
         density = (x * x * -0.5).exp() * NORMAL
-        return normal_below(x) + x * density
+        return _normal_below(x) + x * density
     inner = x * (GELU_LINEAR + GELU_CUBIC * x * x)
     gate, slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
     return gate + x * slope * gate * (-inner).sigmoid()
 
 
-@each(gelu_slope, inplace=False)
+@each(_gelu_slope, inplace=False)
 def gelu(input: Each, approximate: str = "none") -> Each:
     """x times the probability that a normal number is below x.
 
@@ -150,7 +150,7 @@ def gelu(input: Each, approximate: str = "none") -> Each:
     https://arxiv.org/abs/1606.08415.
     """
     if approximate == "none":
-        return input * normal_below(input)
+        return input * _normal_below(input)
     return input * (input * (GELU_LINEAR + GELU_CUBIC * input * input)).sigmoid()
 
 
@@ -160,12 +160,12 @@ def logsigmoid(input: Each) -> Each:
     return input.clamp_max(0) - (-input.abs()).exp().log1p()
 
 
-def softplus_slope(x: Tensor, beta: Number, threshold: Number) -> Tensor:
+def _softplus_slope(x: Tensor, beta: Number, threshold: Number) -> Tensor:
     """A sigmoid, and 1 beyond the threshold."""
     return choose(above(x * beta, threshold, nan=False), 1.0, (x * beta).sigmoid())
 
 
-@each(softplus_slope, inplace=False)
+@each(_softplus_slope, inplace=False)
 def softplus(input: Each, beta: Number = 1, threshold: Number = 20) -> Each:
     """log(1 + e^(beta x)) / beta: `relu` without its corner.
 
@@ -218,13 +218,13 @@ def hardsigmoid(input: Each) -> Each:
     return (input + 3).clamp(0, 6) / 6
 
 
-def hardswish_gradient(g: Tensor, x: Tensor) -> Tensor:
+def _hardswish_gradient(g: Tensor, x: Tensor) -> Tensor:
     """The slope is x / 3 + 1 / 2 inside, and 1 above."""
     inside = keep(g * (x / 3 + 0.5), below(x.abs(), 3, nan=False))
     return inside + keep(g, ~below(x, 3, nan=False))
 
 
-@each(gradient=hardswish_gradient)
+@each(gradient=_hardswish_gradient)
 def hardswish(input: Each) -> Each:
     """x times `hardsigmoid` of x: https://arxiv.org/abs/1905.02244."""
     return input * (input + 3).clamp(0, 6) / 6
@@ -236,34 +236,34 @@ def silu(input: Each) -> Each:
     return input * input.sigmoid()
 
 
-def tanh_softplus(x: Tensor) -> Tensor:
+def _tanh_softplus(x: Tensor) -> Tensor:
     """With n = e^x (e^x + 2), it is n / (n + 2)."""
     exp = x.clamp_max(20).exp()  # above, it is 1 even in float64
     n = exp * (exp + 2)
     return n / (n + 2)
 
 
-def mish_slope(x: Tensor) -> Tensor:
+def _mish_slope(x: Tensor) -> Tensor:
     """By the product rule: the gate, and x times the slope of the gate."""
-    gate = tanh_softplus(x)
+    gate = _tanh_softplus(x)
     return gate + x * x.sigmoid() * (1 - gate * gate)
 
 
-@each(mish_slope)
+@each(_mish_slope)
 def mish(input: Each) -> Each:
     """x times tanh(softplus(x)): https://arxiv.org/abs/1908.08681."""
-    return input * tanh_softplus(input)
+    return input * _tanh_softplus(input)
 
 
-def gated_gradient(g: Tensor, value: Tensor, gate: Tensor) -> list[Tensor]:
+def _gated_gradient(g: Tensor, value: Tensor, gate: Tensor) -> list[Tensor]:
     """For the value it is the open part; the gate's is the slope of a sigmoid."""
     share = gate.sigmoid()
     opened = g * share
     return [opened, opened * value * (1 - share)]
 
 
-@InPieces("..., ... -> ...", "...", gated_gradient)
-def gated(value: Tensor, gate: Tensor) -> Tensor:
+@InPieces("..., ... -> ...", "...", _gated_gradient)
+def _gated(value: Tensor, gate: Tensor) -> Tensor:
     """One, times the sigmoid of the other."""
     return GATE(value, sigmoid(gate))
 
@@ -274,16 +274,16 @@ def glu(input: Each, dim: int = -1) -> Each:
 
     https://arxiv.org/abs/1612.08083
     """
-    return gated(*input.chunk(2, dim))
+    return _gated(*input.chunk(2, dim))
 
 
-def softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
+def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
     """What raises all probabilities alike raises none, and is taken off."""
     product = g * probabilities
     return product - probabilities * SOFTMAX(product)
 
 
-@normalizes(softmax_gradient)
+@normalizes(_softmax_gradient)
 def softmax(x: Each) -> Each:
     """e^x, divided by its sum along `dim`.
 
@@ -303,12 +303,12 @@ def softmin(x: Each) -> Each:
     return softmax(-x, 1)
 
 
-def log_softmax_gradient(g: Tensor, logarithms: Tensor) -> Tensor:
+def _log_softmax_gradient(g: Tensor, logarithms: Tensor) -> Tensor:
     """What raises all logarithms alike raises none, and is taken off."""
     return g - EXP(logarithms) * SOFTMAX(g)
 
 
-@normalizes(log_softmax_gradient)
+@normalizes(_log_softmax_gradient)
 def log_softmax(x: Each) -> Each:
     """The logarithm of `softmax`, which is never 0 inside.
 

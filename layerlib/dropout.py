@@ -43,7 +43,7 @@ def dropout(input: Each, p: Number = 0.5, training: bool = True) -> Each:
 
 
 @over_channels
-def channel_dropout(input: Each, p: Number = 0.5, training: bool = True) -> Each:
+def _channel_dropout(input: Each, p: Number = 0.5, training: bool = True) -> Each:
     """``(b, c, *n) -> (b, c, *n)``: each channel becomes 0 with probability `p`.
 
     An input without ``b`` is taken as one; but `dropout2d` reads three axes as
@@ -60,10 +60,10 @@ def channel_dropout(input: Each, p: Number = 0.5, training: bool = True) -> Each
     return FEATURE_DROPOUT(input, kept / (1 - p))
 
 
-dropout1d, dropout2d, dropout3d = channel_dropout
+dropout1d, dropout2d, dropout3d = _channel_dropout
 
 
-def scale_and_shift(kept: Tensor, p: Number) -> tuple[Tensor, Tensor]:
+def _scale_and_shift(kept: Tensor, p: Number) -> tuple[Tensor, Tensor]:
     """What is dropped falls to -`SATURATION`, and mean 0 and variance 1 return."""
     scale = ((1 - p) * (1 + p * SATURATION**2)) ** -0.5
     lowest = SATURATION * scale
@@ -83,7 +83,7 @@ def alpha_dropout(input: Each, p: Number = 0.5, training: bool = False) -> Each:
     if not training:
         return input
     kept = DRAW(input, 1 - p)
-    scale, shift = scale_and_shift(kept, p)
+    scale, shift = _scale_and_shift(kept, p)
     return DROPOUT(input, scale) + shift
 
 
@@ -99,7 +99,7 @@ def feature_alpha_dropout(input: Each, p: Number = 0.5, training: bool = False) 
     if not training:
         return input
     kept = DRAW(input, 1 - p, 2)
-    scale, shift = scale_and_shift(kept, p)
+    scale, shift = _scale_and_shift(kept, p)
     shift = FEATURE_DROPOUT(torch.ones_like(input), shift)
     return FEATURE_DROPOUT(input, scale) + shift
 

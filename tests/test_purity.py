@@ -34,13 +34,14 @@ MOVES = {
         "addcmul", "addcmul_", "div", "div_", "lerp", "mul", "mul_", "reciprocal",
     },
     "a function of each number": {
-        "abs", "clamp", "clamp_max", "clamp_min", "erf", "exp", "exp_", "expm1_",
-        "floor", "log1p_", "log_", "neg_", "pow", "remainder", "rsqrt", "sgn",
+        "abs", "clamp", "clamp_max", "clamp_min", "erf", "exp", "exp_", "expm1", "expm1_",
+        "floor", "log", "log1p", "log1p_", "log_", "neg_", "pow", "remainder", "rsqrt", "sgn",
         "sigmoid", "sigmoid_", "sign", "sin", "tanh",
     },
     "its derivative": {"sigmoid_backward", "tanh_backward"},
     "compare": {
-        "all", "bitwise_and", "bitwise_not", "bitwise_or", "eq", "ge", "gt", "isnan",
+        "all", "bitwise_and", "bitwise_not", "bitwise_or",
+        "bitwise_right_shift", "eq", "ge", "gt", "isnan",
         "le", "lt", "maximum", "ne",
     },
     "sum": {"mean", "sum"},
