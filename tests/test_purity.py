@@ -34,8 +34,8 @@ MOVES = {
         "addcmul", "addcmul_", "div", "div_", "floor_divide", "lerp", "mul", "mul_", "reciprocal",
     },
     "a function of each number": {
-        "abs", "clamp", "clamp_max", "clamp_min", "cos", "erf", "exp", "exp_", "expm1_",
-        "floor", "log1p_", "log_", "neg_", "pow", "remainder", "rsqrt", "sgn",
+        "abs", "clamp", "clamp_max", "clamp_min", "cos", "erf", "exp", "exp_", "expm1",
+        "expm1_", "floor", "log", "log1p", "log1p_", "log_", "neg_", "pow", "remainder", "rsqrt", "sgn",
         "sigmoid", "sigmoid_", "sign", "sin", "tanh",
     },
     "its derivative": {"sigmoid_backward", "tanh_backward"},
