@@ -100,7 +100,8 @@ def _for_each_head(layer: str, given: Given, name: str) -> Tensor:
         shared = x.ndim > 3 and groups == 1
         return x.expand(*x.shape[:-3], heads, *x.shape[-2:]) if shared else x
     told = f"a number of heads, axis -3, that divides {heads}"
-    expect(layer, groups > 0 and heads % groups == 0, told, groups)
+    right = groups > 0 and heads % groups == 0
+    expect(layer, right, told, groups, (ValueError, IndexError))
     return x.repeat_interleave(heads // groups, -3)
 
 

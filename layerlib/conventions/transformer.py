@@ -37,7 +37,7 @@ def transformer(_: str, __: int, given: Given) -> None:
     alike = src.ndim == tgt.ndim in (2, 3)
     alike = alike and (src.ndim == 2 or src.shape[at] == tgt.shape[at])
     told = f"src and tgt of one batch in axis {at}, or without"
-    expect("Transformer", alike, told, found)
+    expect("Transformer", alike, told, found, (ValueError, IndexError))
     told = f"{model.d_model} features in the last axis of src and tgt"
     features = src.shape[-1] == tgt.shape[-1] == model.d_model
     expect("Transformer", features, told, found)
