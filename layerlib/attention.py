@@ -30,7 +30,7 @@ AVERAGE = Reduce("b head q s -> b q s", "mean")
 
 
 def _weights(query: Tensor, key: Tensor, mask: Maybe) -> Tensor:
-    """``(..., q, e), (..., s, e) -> (..., q, s)``: how much each query reads of each."""
+    """``(..., q, e), (..., s, e) -> (..., q, s)``: how much is read of each."""
     scores = SCORES(query, key)
     return softmax(scores if mask is None else scores + mask, -1)
 
@@ -54,7 +54,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Maybe) -> Tensor:
     return READ(_weights(query, key, mask), value)
 
 
-@convention(conventions.attention)
+@convention(conventions.attention, autocast=False)
 def scaled_dot_product_attention(
     query: Float[Tensor, "... q e"],
     key: Float[Tensor, "... s e"],
@@ -93,7 +93,7 @@ def scaled_dot_product_attention(
     return READ(weights, value)
 
 
-@convention(conventions.multi_head)
+@convention(conventions.multi_head, autocast=False)
 def multi_head_attention_forward(
     query: Float[Tensor, "..."],
     key: Float[Tensor, "..."],
@@ -149,7 +149,7 @@ def multi_head_attention_forward(
 def _projected(
     inputs: tuple[Tensor, ...], weights: tuple[Maybe, ...], bias: Maybe
 ) -> list[Tensor]:
-    """``(n, b, i), (e, i) -> (n, b, e)``: what is asked, what is offered, what is read."""
+    """``(n, b, i), (e, i) -> (n, b, e)``: asked, offered, and read."""
     biases = (None, None, None) if bias is None else bias.chunk(3)
     return [linear(*each) for each in zip(inputs, weights, biases, strict=True)]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from examples import randn
+from examples import classes, randn
 from layerlib import attention, dropout, linear, norm, transformer
 from layerlib.lab import same
 from layerlib.transformer import (
@@ -21,12 +21,14 @@ from layerlib.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from test_attention import is_torchs_too
 from test_contract import WithArguments
 
 CAUSAL = torch.ones(5, 5, dtype=torch.bool).triu(1)
 LATER = torch.full((5, 5), -torch.inf, dtype=torch.float64).triu(1)
 PADDING = torch.tensor([[False] * 5, [False] * 4 + [True], [False] * 2 + [True] * 3])
 NESTED = "ignore:enable_nested_tensor is True"
+NN = {name for name, cls in vars(nn).items() if isinstance(cls, type)}
 
 
 def options(**fixed: Any) -> list[dict[str, Any]]:
@@ -216,7 +218,7 @@ def test_children_are_of_layerlib() -> None:
         dropout.Dropout,
         linear.Linear,
         norm.LayerNorm,
-        nn.modules.linear.NonDynamicallyQuantizableLinear,  # holds numbers only
+        attention._OutProjection,  # noqa: SLF001  (holds numbers only)
         Transformer,
         TransformerDecoder,
         TransformerDecoderLayer,
@@ -224,6 +226,58 @@ def test_children_are_of_layerlib() -> None:
         TransformerEncoderLayer,
     }
     assert isinstance(model, nn.Transformer)
+
+
+@pytest.mark.filterwarnings(NESTED)
+def test_children_are_what_torchs_are(twins: Callable[..., Any]) -> None:
+    """Of the same classes, layerlib's in the place of torch's: for `model.apply`."""
+    pairs = [(getattr(nn, name), cls) for name, cls in classes().items() if name in NN]
+    models = twins([Transformer, nn.Transformer], 8, 2, 1, 1, 6)
+    for (name, ours), (other, theirs) in zip(
+        *(model.named_modules() for model in models), strict=True
+    ):
+        assert name == other
+        for right, mine in pairs:
+            assert isinstance(ours, mine) == isinstance(theirs, right), (name, mine)
+            assert isinstance(ours, right) == isinstance(theirs, right), (name, right)
+
+
+def test_blocks_may_be_overridden() -> None:
+    """The private methods of torch's layers are called as torch calls them."""
+    called = []
+
+    class Encoder(TransformerEncoderLayer):
+        def _sa_block(self, x: Any, attn_mask: Any, key_padding_mask: Any, is_causal: Any = False) -> Any:  # fmt: skip
+            called.append((attn_mask, key_padding_mask, is_causal))
+            return super()._sa_block(x, attn_mask, key_padding_mask, is_causal)
+
+        def _ff_block(self, x: Any) -> Any:
+            return 0 * super()._ff_block(x)
+
+    class Decoder(TransformerDecoderLayer):
+        def _mha_block(self, x: Any, mem: Any, attn_mask: Any, key_padding_mask: Any, is_causal: Any = False) -> Any:  # fmt: skip
+            called.append((attn_mask, key_padding_mask, is_causal))
+            return 0 * super()._mha_block(
+                x, mem, attn_mask, key_padding_mask, is_causal
+            )
+
+    x = randn(5, 3, 8)
+    for norm_first in (False, True):
+        kwargs = {"norm_first": norm_first, "dtype": torch.float64}
+        encoder = Encoder(8, 2, 6, **kwargs).eval()
+        found = encoder(x, CAUSAL, PADDING, is_causal=False)
+        assert called.pop() == (CAUSAL, PADDING, False)
+        read = encoder._sa_block(
+            x if not norm_first else encoder.norm1(x), CAUSAL, PADDING
+        )
+        called.clear()
+        right = x + read if norm_first else encoder.norm2(encoder.norm1(x + read))
+        torch.testing.assert_close(found, right)
+        decoder = Decoder(8, 2, 6, **kwargs).eval()
+        found = decoder(x, x, memory_mask=CAUSAL)
+        assert called.pop() == (CAUSAL, None, False)
+        torch.testing.assert_close(found, decoder(x, -x))  # nothing is read of it
+        called.clear()
 
 
 def test_what_is_handed_in_stays() -> None:
@@ -311,10 +365,13 @@ def test_square_subsequent_mask(size: int, dtype: torch.dtype | None) -> None:
 )
 def test_errors(shapes: list[tuple[int, ...]], batch_first: bool, told: str) -> None:
     model = Transformer(8, 2, 1, 1, 6, batch_first=batch_first)
+    given = [randn(*shape).float() for shape in shapes]
     with pytest.raises(
         ValueError, match="Transformer: expected .*" + told.removeprefix("expected ")
-    ):
-        model(*(randn(*shape).float() for shape in shapes))
+    ) as error:
+        model(*given)
+    theirs = nn.Transformer(8, 2, 1, 1, 6, batch_first=batch_first)
+    is_torchs_too(error.value, lambda: theirs(*given))
 
 
 @pytest.mark.usefixtures("as_installed")

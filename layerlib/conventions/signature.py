@@ -77,6 +77,8 @@ def _asked(
     names = [*signature.parameters]
     defaults = {key: p.default for key, p in parameters if p.default is not p.empty}
     tensors = [key for key, p in parameters if _is_tensor(p.annotation)]
+    *_, owner, _ = ["", *function.__qualname__.split(".")]
+    layer = name if owner in ("", "<locals>") else owner  # a method's is its class
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -89,10 +91,10 @@ def _asked(
         if not known or any(key in kwargs for key in names[: len(args)]):
             signature.bind(*args, **kwargs)  # raises what is wrong
         for key in tensors:
-            _check_tensor(name, key, given[key])
-        finish = prepare(name, n, given)
+            _check_tensor(layer, key, given[key])
+        finish = prepare(layer, n, given)
         for key in tensors:
-            _check_layout(name, key, given[key])
+            _check_layout(layer, key, given[key])
         if autocast:
             output = function(**given)  # type: ignore[call-arg]
         else:

@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layerlib.conventions.attention import Misfit, added
+from layerlib.conventions.attention import added
 from layerlib.conventions.expect import expect
+from layerlib.conventions.signature import Given
 
 
-def built(
-    init: Callable[..., None], ours: Mapping[type, type]
-) -> Callable[..., None]:
+def built(init: Callable[..., None], ours: Mapping[type, type]) -> Callable[..., None]:
     """Torch's constructor; the layers that it builds then become ours.
 
     Only their class is another one, so that nothing is drawn again. What was handed in
@@ -31,20 +30,20 @@ def built(
     return build
 
 
-def transformer(_: str, __: int, given: dict[str, Any]) -> None:
+def transformer(_: str, __: int, given: Given) -> None:
     """Source and target of one batch, and of the features of the model."""
     model, src, tgt = given["self"], given["src"], given["tgt"]
     at, found = 1 - model.batch_first, f"{tuple(src.shape)} and {tuple(tgt.shape)}"
     alike = src.ndim == tgt.ndim in (2, 3)
     alike = alike and (src.ndim == 2 or src.shape[at] == tgt.shape[at])
     told = f"src and tgt of one batch in axis {at}, or without"
-    expect("Transformer", alike, told, found, Misfit)
+    expect("Transformer", alike, told, found, (ValueError, IndexError))
     told = f"{model.d_model} features in the last axis of src and tgt"
     features = src.shape[-1] == tgt.shape[-1] == model.d_model
-    expect("Transformer", features, told, found, Misfit)
+    expect("Transformer", features, told, found)
 
 
-def encoder(_: str, __: int, given: dict[str, Any]) -> None:
+def encoder(_: str, __: int, given: Given) -> None:
     """Masks that are added, and whether that of the tokens is causal.
 
     As in torch: layers that were handed in rely on it.
@@ -55,19 +54,21 @@ def encoder(_: str, __: int, given: dict[str, Any]) -> None:
     given["is_causal"] = hint(given, "src", "mask", "is_causal")
 
 
-def decoder(_: str, __: int, given: dict[str, Any]) -> None:
+def decoder(_: str, __: int, given: Given) -> None:
     """Whether the mask of the target is causal."""
     given["tgt_is_causal"] = hint(given, "tgt", "tgt_mask", "tgt_is_causal")
 
 
-def hint(given: dict[str, Any], tokens: str, mask: str, said: str) -> bool:
+def hint(given: Given, tokens: str, mask: str, said: str) -> bool:
     """What was said; or, where nothing was, whether the mask looks causal."""
     x, m = given[tokens], given[mask]
     if given[said] is not None or m is None:
         return bool(given[said])
     first = x.ndim == 3 and given["self"].layers[0].self_attn.batch_first
     size = x.shape[int(first)]
-    return m.shape == (size, size) and bool((m == causal(size, m.device, m.dtype)).all())
+    return m.shape == (size, size) and bool(
+        (m == causal(size, m.device, m.dtype)).all()
+    )
 
 
 def causal(size: int, device: Any, dtype: torch.dtype | None) -> Tensor:
