@@ -42,6 +42,8 @@ NO_SUM = {
     "cosine_similarity": "it divides by lengths",
     "lp_pool": "it takes powers",
     "pairwise_distance": "it takes powers",
+    "bins": "it makes a matrix of two sizes",
+    "mean_of_bins": "it makes a matrix of two sizes",
     "one_hot": "its input is no number",
 }
 
