@@ -14,6 +14,7 @@ import layerlib
 from examples import FUNCTIONS, Example, functions, randn, whole
 from layerlib.lab import influences, point_at, terms
 from layerlib.lab.terms import Term
+from layerlib.recipe import stored
 
 MOST_CELLS, MOST = 900, 600_000
 """Of one input, and the cells of each input times those of the output.
@@ -44,6 +45,7 @@ NO_SUM = {
     "pairwise_distance": "it takes powers",
     "bins": "it makes a matrix of two sizes",
     "mean_of_bins": "it makes a matrix of two sizes",
+    **dict.fromkeys(("triangle", "cubic", "lanczos"), "it bends a number"),
     "one_hot": "its input is no number",
 }
 
@@ -64,7 +66,7 @@ def asked(name: str, example: Example) -> tuple[Callable[..., Any], list[Tensor]
     def first(*tensors: Tensor) -> Tensor:
         kwargs = tree_map_only(Tensor, _wide, example.kwargs)
         output = function(*tensors, *example.args, **kwargs)
-        return output[0] if isinstance(output, tuple) else output
+        return stored(output[0] if isinstance(output, tuple) else output)
 
     inputs = [
         _wide(shape if isinstance(shape, Tensor) else whole(*shape).double())
