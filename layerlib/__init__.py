@@ -46,21 +46,17 @@ def _public(namespace: dict[str, Any]) -> dict[str, Any]:
     return {name: x for name, x in namespace.items() if not name.startswith("_")}
 
 
-def _defined() -> dict[str, Any]:
-    """Every public class and function that a family defines itself."""
-    names = [
-        module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg
-    ]
-    families = [importlib.import_module(f"{__name__}.{name}") for name in names]
-    return {
-        name: x
-        for family in families
-        for name, x in _public(vars(family)).items()
-        if getattr(x, "__module__", "") == family.__name__
-    }
+_names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+_families = {name: importlib.import_module(f"{__name__}.{name}") for name in _names}
+_ours = {
+    name: x
+    for family in _families.values()
+    for name, x in _public(vars(family)).items()
+    if getattr(x, "__module__", "") == family.__name__
+}
+"""Every public class and function that a family defines itself."""
 
-
-_ours, _theirs = _defined(), _public(vars(_torch.functional))
+_theirs = _public(vars(_torch.functional))
 functional = sys.modules["layerlib.functional"] = ModuleType("layerlib.functional")
 vars(functional).update(_theirs | {n: _ours[n] for n in _theirs if n in _ours})
 _classes = {
@@ -68,5 +64,5 @@ _classes = {
     for name, x in _ours.items()
     if inspect.isclass(x) and (issubclass(x, Module) or x.__module__ == recipe.__name__)
 }
-globals().update(_classes)
+globals().update(_families | _classes)
 __all__ = sorted({*_public(vars(_torch)), *_classes})

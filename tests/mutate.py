@@ -78,8 +78,11 @@ def main(folder: Path) -> None:
 
 def importers(module: str) -> set[str]:
     """A module, and those of layerlib that import it, at once or through another."""
-    loaded = [name for name in sys.modules if name.split(".")[0] == "layerlib"]
-    imports = {name: imported(inspect.getsource(sys.modules[name])) for name in loaded}
+    imports = {
+        name: imported(inspect.getsource(loaded))
+        for name, loaded in sys.modules.items()
+        if name.split(".")[0] == "layerlib" and hasattr(loaded, "__file__")
+    }
     found, before = {module}, set[str]()
     while found != before:
         before = set(found)

@@ -99,7 +99,7 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "torch's functions instead of ours": ("if n in _ours})", "if n not in _ours})"),
         "functions beside the classes": ("if inspect.isclass(x) and", "if not inspect.isclass(x) or"),
-        "torch's layers instead of ours": ("globals().update(_classes)\n", ""),
+        "torch's layers instead of ours": ("globals().update(_families | _classes)\n", ""),
         "a list that leaves out what is handed on": ("{*_public(vars(_torch)), *_classes}", "_classes"),
     },
     **collected("MISTAKES"),

@@ -23,8 +23,8 @@ CALLS: list[Call] = [
     ("Bilinear", (6, 5, 3), [(4, 6), (4, 5)]),
     ("NLinear", (4, 6, 3), [(2, 4, 6)]),
     (("CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU "
-     "LogSigmoid Mish PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus Softshrink Softsign "
-     "Tanh Tanhshrink"), (), [(4, 6)]),
+     "LogSigmoid Mish PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus Softshrink "
+     "Softsign Tanh Tanhshrink"), (), [(4, 6)]),
     ("Threshold", (0.0, 0.0), [(4, 6)]),
     ("Softmax Softmin LogSoftmax", (-1,), [(4, 6)]),
     ("Softmax2d Dropout AlphaDropout FeatureAlphaDropout", (), [(2, 4, 6, 6)]),
