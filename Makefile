@@ -16,8 +16,10 @@ CHANGED = $$(find $(SOURCES) -name __pycache__ -prune -o -newer _build/done -pri
 
 # Two workers with a thread each: with more threads than cores torch takes many times as
 # long. The notebooks were run with as many threads as there are cores, so this shows,
-# too, that no printed number depends on that.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist=worksteal
+# too, that no printed number depends on that. What is compiled is kept, whatever the
+# machine says: dozens of processes import the same.
+PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 \
+	--dist=worksteal
 # As in tools/notebooks.py: the same order in sets, and nobody's own IPython profile.
 KERNEL = PYTHONHASHSEED=0 IPYTHONDIR="$(CURDIR)/.venv/ipython"
 NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \

@@ -1,7 +1,9 @@
 """Breaks a copy of layerlib, mistake by mistake, and runs tests on it: `test_mutation`.
 
-All in one process, since starting one takes longer than most of the tests. It imports
-nothing of ours before pytest does: the shapes are then checked as in every test.
+One process breaks file after file, since starting one takes longer than most of the
+tests: a line of JSON in, with the plan for a file, and a line out, with what was
+noticed. It imports nothing of ours before pytest does: the shapes are then checked as
+in every test.
 
 The test that noticed a mistake the last time is run first, and the others only if it
 does not; which one that was stands in `noticed.json`. An entry that is missing or out
@@ -9,6 +11,7 @@ of date costs time, and nothing else.
 """
 
 import ast
+import contextlib
 import functools
 import importlib
 import inspect
@@ -22,6 +25,7 @@ import pytest
 from beartype._cache.cacheclear import clear_caches
 
 TESTS = Path(__file__).parent
+ANSWER = "answer: "
 
 
 class FirstFailure:
@@ -34,10 +38,12 @@ class FirstFailure:
 
         Python sets `layerlib.conv` when it loads that module, and it is loaded already.
         """
-        for name in ["layerlib", *sorted(sys.modules)]:
+        with contextlib.suppress(Exception):  # the tests meet it, too
+            importlib.import_module("layerlib")
+        for name in sorted(sys.modules):
             above, _, part = name.rpartition(".")
-            if above.split(".")[0] == "layerlib":
-                package = importlib.import_module(above)
+            if above.split(".")[0] == "layerlib" and above in sys.modules:
+                package = sys.modules[above]
                 if not hasattr(package, part):
                     setattr(package, part, sys.modules[name])
 
@@ -53,27 +59,40 @@ class FirstFailure:
 
 
 def main(folder: Path) -> None:
-    """Writes down which test notices which mistake of the folder's plan, if any."""
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    """Answers each plan with which test notices which of its mistakes, if any."""
     package = folder / "layerlib"
     shutil.copytree(TESTS.parent / "layerlib", package)
     sys.path.insert(0, str(folder))
-    file = package / f"{plan['file'].replace('.', '/')}.py"
+    for plan in map(json.loads, sys.stdin):
+        file = package / f"{plan['file'].replace('.', '/')}.py"
+        source = file.read_text(encoding="utf-8")
+        try:
+            answer = {"noticed": noticed(plan, file, source)}
+        except AssertionError as error:
+            answer = {"failure": str(error)}
+        file.write_text(source, encoding="utf-8")
+        print(f"\n{ANSWER}{json.dumps(answer)}", flush=True)
+
+
+def noticed(plan: dict[str, Any], file: Path, source: str) -> dict[str, dict[str, str]]:
+    """For each group of the plan and each mistake in it, the test that notices it."""
     module = f"layerlib.{plan['file']}".removesuffix(".__init__")
-    source, noticed = file.read_text(encoding="utf-8"), {}
+    found = {}
     for group, (chosen, known, mistakes) in plan["groups"].items():
-        noticed[group] = {}
+        found[group] = {}
         for mistake, (right, wrong) in mistakes.items():
             assert source.count(right) == 1, f"no place, or several, for: {mistake}"
             file.write_text(source.replace(right, wrong), encoding="utf-8")
             guess = failure([known[mistake]], module) if mistake in known else ""
-            noticed[group][mistake] = guess or failure(chosen, module)
+            found[group][mistake] = guess or failure(chosen, module)
     # None was noticed for another reason than the mistake.
     file.write_text(source, encoding="utf-8")
-    noticing = {test for tests in noticed.values() for test in tests.values() if test}
-    assert not failure(sorted(noticing), module), "a test fails without any mistake"
-    assert Path(sys.modules["layerlib"].__file__).parent == package
-    (folder / "noticed.json").write_text(json.dumps(noticed), encoding="utf-8")
+    noticing = {test for tests in found.values() for test in tests.values() if test}
+    unbroken = failure(sorted(noticing), module) if noticing else ""
+    assert not unbroken, f"fails without any mistake: {unbroken}"
+    loaded = Path(sys.modules[module].__file__)
+    assert loaded.samefile(file), f"not the copy, but {loaded}, was tested"
+    return found
 
 
 def importers(module: str) -> set[str]:

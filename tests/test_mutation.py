@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from examples import CLASSES, FUNCTIONS, classes, collected, functions
+
+ANSWER = "answer: "  # as in mutate.py, which is not imported: it must come first
 
 TESTS = Path(__file__).parent
 NOTICED = TESTS / "noticed.json"
@@ -106,26 +110,82 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
 }  # fmt: skip
 
 
+class Breaker:
+    """A process that breaks a copy of layerlib; a new one where it has ended."""
+
+    def __init__(self, new_folder: Callable[[], Path]) -> None:
+        self._new_folder = new_folder
+        self._process: subprocess.Popen[str] | None = None
+
+    def __call__(self, plan: dict[str, Any]) -> dict[str, dict[str, str]]:
+        """Which test notices which mistake of a plan."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, TESTS / "mutate.py", self._new_folder()],
+                cwd=TESTS.parent,
+                env={**os.environ, "PYTHONPATH": str(TESTS)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        self._process.stdin.write(json.dumps(plan) + "\n")
+        self._process.stdin.flush()
+        said = ""
+        for line in self._process.stdout:
+            if line.startswith(ANSWER):
+                answer = json.loads(line.removeprefix(ANSWER))
+                assert "noticed" in answer, said + answer["failure"]
+                return answer["noticed"]
+            said += line
+        pytest.fail(f"it ended: {said}")
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._process is not None:
+            self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def breaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breaker]:
+    made = Breaker(lambda: tmp_path_factory.mktemp("broken"))
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("file", {group.split()[0]: 0 for group in MISTAKES})
-def test_every_mistake_is_noticed(file: str, tmp_path: Path) -> None:
+def test_every_mistake_is_noticed(file: str, breaker: Breaker) -> None:
     groups = {g: planned(g) for g in MISTAKES if g.split()[0] == file}
-    plan = json.dumps({"file": file, "groups": groups})
-    (tmp_path / "plan.json").write_text(plan, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, TESTS / "mutate.py", tmp_path],
-        cwd=TESTS.parent,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = (tmp_path / "noticed.json").read_text(encoding="utf-8")
-    for group, noticed in json.loads(told).items():
-        assert [mistake for mistake, test in noticed.items() if not test] == [], group
+    noticed = breaker({"file": file, "groups": groups})
+    for group, tests in noticed.items():
+        assert [mistake for mistake, test in tests.items() if not test] == [], group
     if "NOTICED" in os.environ:  # a folder: `make noticed` collects what is in it
-        folder = Path(os.environ["NOTICED"])
-        (folder / f"{file}.json").write_text(told, encoding="utf-8")
+        told = json.dumps(noticed)
+        (Path(os.environ["NOTICED"]) / f"{file}.json").write_text(
+            told, encoding="utf-8"
+        )
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        (("left + (beside", "left - (beside"), ""),
+        (("no such place", ""), "no place, or several, for: a"),
+        (("import math", "import math "), "nothing"),
+    ],
+)
+def test_the_breaker_bites(
+    mistake: tuple[str, str], told: str, breaker: Breaker
+) -> None:
+    """One that is noticed, one that has no place, and one that is none."""
+    chosen = [str(TESTS / "test_point_at.py"), "-k", "wider or every_cell"]
+    plan = {"file": "lab.panel", "groups": {"lab.panel": (chosen, {}, {"a": mistake})}}
+    if told.startswith("no place"):
+        with pytest.raises(AssertionError, match=told):
+            breaker(plan)
+    else:
+        test = breaker(plan)["lab.panel"]["a"]
+        assert ("test_point_at.py::" in test) == (not told)
 
 
 def planned(
