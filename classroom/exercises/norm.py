@@ -14,10 +14,10 @@ EPS = 0.1  # so large that its place under the root can be told from others
 def _standard(
     x: Tensor, axes: int | tuple[int, ...], correction: int = 0, eps: float = EPS
 ) -> Tensor:
-    rest = x - x.mean(axes, keepdim=True)
-    count = x.numel() / max(1, rest.sum(axes).numel())
-    variance = (rest * rest).sum(axes, keepdim=True) / (count - correction)
-    return rest / (variance + eps).sqrt()
+    centered = x - x.mean(axes, keepdim=True)
+    count = x.numel() / max(1, centered.sum(axes).numel())
+    variance = (centered * centered).sum(axes, keepdim=True) / (count - correction)
+    return centered / (variance + eps).sqrt()
 
 
 def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -25,8 +25,8 @@ def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _eps_outside(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    rest = x - x.mean(1, keepdim=True)
-    return rest / ((rest * rest).mean(1, keepdim=True).sqrt() + EPS) * weight + bias
+    centered = x - x.mean(1, keepdim=True)
+    return centered / ((centered * centered).mean(1, keepdim=True).sqrt() + EPS) * weight + bias
 
 
 def _grouped(x: Tensor, g: int) -> Tensor:
@@ -46,9 +46,9 @@ def _follow(
     less: int = 1,
 ) -> tuple[Tensor, Tensor]:
     seen = x.mean((0, 2))
-    rest = x - seen[:, None]
+    centered = x - seen[:, None]
     count = x.shape[0] * x.shape[2]
-    var = (rest * rest).sum((0, 2)) / (count - less)
+    var = (centered * centered).sum((0, 2)) / (count - less)
     return (1 - new) * mean + new * seen, (1 - new) * variance + new * var
 
 
@@ -59,9 +59,9 @@ def _fold(*given: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _gradient(g: Tensor, x: Tensor, ones: float = 1.0, along: float = 1.0) -> Tensor:
-    rest = x - x.mean(1, keepdim=True)
-    scale = torch.rsqrt((rest * rest).mean(1, keepdim=True) + EPS)
-    y = rest * scale
+    centered = x - x.mean(1, keepdim=True)
+    scale = torch.rsqrt((centered * centered).mean(1, keepdim=True) + EPS)
+    y = centered * scale
     pull = y * (g * y).mean(1, keepdim=True)
     return scale * (g - ones * g.mean(1, keepdim=True) - along * pull)
 

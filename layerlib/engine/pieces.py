@@ -1,15 +1,16 @@
 """Functions run in pieces that fit a cache, with no more kept than their inputs.
 
-A layer is written move by move, and each move reads and writes all of its numbers. On
-a piece that stays in the cache that costs little. What lies between the input and the
-output is not kept for the backward pass: it is computed again, piece by piece.
+Each move of a layer reads and writes all of its numbers: on a piece that stays in the
+cache that costs little. What lies between input and output is not kept for the backward
+pass, but computed again. (A layer norm of 2 million numbers, forward: 2**14 numbers a
+piece 21 ms, for Python's sake; 2**16 9 ms; 2**17 10 ms, out of the cache.)
 """
 
 import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,82 +19,65 @@ from torch.autograd import forward_ad
 from layerlib.conventions.dtypes import HALVES, wide
 from layerlib.engine.gradient import with_gradient
 
-PIECE = 2**20
-"""No piece has more numbers; tests make it small, so that there are many pieces."""
+PIECE = 2**16
+"""How many numbers the largest tensor of a piece has, at most."""
 
-Function: TypeAlias = Callable[..., Any]
-Term: TypeAlias = tuple[str, ...]
-Cut: TypeAlias = dict[str, tuple[int, int, int]]
-Goal: TypeAlias = tuple[Term, Sequence[int] | None, torch.dtype | None]
-# What is put together: its letters, its shape (if known) and its dtype (if another).
+Function = Callable[..., Any]
+Term = Sequence[str]
+Cut = dict[str, tuple[int, int, int]]  # where a piece begins, how long, out of how many
 
 
 @dataclass(frozen=True)
 class InPieces:
     """Along which letters a function may be cut: ``InPieces("b i -> b o", "b")``.
 
-    It decorates a function of the tensors on the left, then of settings, that gives the
-    tensors on the right. A tensor that lacks a letter, or has 1 for it, goes into every
-    piece; ``...`` stands for all axes of a function of each number. All is computed in
-    32 bits at least, and the first output gets the dtype of the first input.
+    It decorates a function of the tensors on the left (or None), then of settings. What
+    lacks a letter, or has 1 for it, goes into every piece; ``...`` stands for all axes
+    of a function of each number. Computed in 32 bits at least, the first output gets
+    the dtype of the first input. ``gradient(*cotangents, *inputs)`` gives gradients in
+    the order of the inputs; without it the function is run again, and derived.
 
-    Args:
-        line: the letters of the tensors. An input may be None.
-        along: the letters along which it is cut; all outputs have them.
-        gradient: ``gradient(*cotangents, *inputs)``, in the order of the inputs;
-            without it the function is run again, and derived move by move.
-        size: how many numbers the largest tensor of a piece has, at most.
+    >>> double = InPieces("b n -> b n", "b")(lambda x: x + x)
+    >>> double(torch.ones(1, 2))
+    tensor([[2., 2.]])
 
-    >>> @InPieces("b n -> b n", "b")
-    ... def shares(x):
-    ...     return x / x.sum(-1, keepdim=True)
-    >>> shares(torch.tensor([[1.0, 3.0]]))
-    tensor([[0.2500, 0.7500]])
-
-    Source: https://arxiv.org/abs/1604.06174 (again instead of kept), and
-    https://arxiv.org/abs/2205.14135 (in pieces, for attention).
+    Source: https://arxiv.org/abs/1604.06174 (again instead of kept).
     """
 
     line: str
     along: str
     gradient: Function | None = None
-    size: int = 2**16
 
     def __call__(self, function: Function) -> Function:
         """The function, run in pieces."""
         sides = [side.split(",") for side in self.line.split("->")]
-        left, right = [[tuple(term.split()) for term in side] for side in sides]
+        left, right = [[term.split() for term in side] for side in sides]
 
         def again(needed: Sequence[bool], *given: Any) -> list[Tensor | None]:
-            derive = self.gradient or functools.partial(_derived, function, needed)
-            terms, inputs = right + left, given[len(right) :]
+            derive = functools.partial(_derived, self.gradient, function, needed)
+            terms, like = right + left, given[len(right) :]
             # A second gradient is derived from the whole.
             cuts = [{}] if torch.is_grad_enabled() else self._cuts(terms, given)
-            goals = [
-                (term, x.shape, x.dtype) if need else None
-                for term, x, need in zip(left, inputs, needed, strict=False)
-            ]
-            return _run(derive, terms, given, cuts, goals)
+            found = _run(derive, terms, given, cuts, left, like)
+            pairs = zip(found, like, strict=False)
+            return [g if g is None else g.to(x.dtype) for g, x in pairs]
 
         @with_gradient(again)
-        def run(*inputs: Any) -> tuple[Tensor, ...]:
-            kind = inputs[0].dtype if inputs[0].dtype in HALVES else None
-            shape = inputs[0].shape if self.along == "..." else None
-            goals = [
-                (right[0], shape, kind),
-                *[(term, None, None) for term in right[1:]],
-            ]
-            return tuple(_run(function, left, inputs, self._cuts(left, inputs), goals))
+        def run(*given: Any) -> tuple[Tensor, ...]:
+            cuts, like = self._cuts(left, given), given[: self.along == "..."]
+            found = _run(function, left, given, cuts, right, like)
+            if given[0].dtype in HALVES:
+                found[0] = found[0].to(given[0].dtype)
+            return tuple(found)
 
         @functools.wraps(function)
-        def wrapper(*inputs: Any) -> Any:
-            found = run(*inputs)
+        def wrapper(*given: Any) -> Any:
+            found = run(*given)
             return found if len(found) > 1 else found[0]
 
         return wrapper
 
     def _cuts(self, terms: Sequence[Term], given: Sequence[Any]) -> list[Cut]:
-        """For each piece where it begins, how long it is, and out of how many."""
         pairs = [(t, x) for t, x in zip(terms, given, strict=False) if x is not None]
         # The compiler cuts by itself, and a tangent does not follow a copy.
         if torch.compiler.is_compiling() or forward_ad._current_level >= 0:  # noqa: SLF001
@@ -109,7 +93,7 @@ class InPieces:
         cuts: list[Cut] = [{}]
         for letter in self.along.split() if all(sizes.values()) else ():
             n = sizes[letter]
-            step = -(-n // min(n, -(-work // min(self.size, PIECE))))
+            step = -(-n // min(n, -(-work // PIECE)))
             work = -(-work * step // n)
             starts = range(0, n, step) if step < n else ()
             each = [{letter: (i, min(step, n - i), n)} for i in starts] or [{}]
@@ -119,21 +103,21 @@ class InPieces:
 
 def _run(
     function: Function, terms: Sequence[Term], given: Sequence[Any],
-    cuts: Sequence[Cut], goals: Sequence[Goal | None],
+    cuts: list[Cut], goals: Sequence[Term], like: Sequence[Any],
 ) -> list[Any]:  # fmt: skip
     """What a function makes of each piece, put together."""
     made: list[Any] = [None] * len(goals)
-    settings = given[len(terms) :]
     for cut in cuts:
         pairs = zip(terms, given, strict=False)
         parts = [x if x is None else wide(_at(x, term, cut)) for term, x in pairs]
-        found = function(*parts, *settings)
-        found = found if isinstance(found, (tuple, list)) else (found,)
-        for n, (goal, part) in enumerate(zip(goals, found, strict=False)):
-            if goal is not None and part is not None:
-                made[n] = _put(goal, made[n], part, cut) if cut else part
-    kinds = [goal and goal[2] for goal in goals]
-    return [x if k is None else x.to(k) for x, k in zip(made, kinds, strict=True)]
+        found = function(*parts, *given[len(terms) :])
+        found = found if isinstance(found, (list, tuple)) else [found]
+        if not cut:
+            return list(found)
+        for n, (term, part) in enumerate(zip(goals, found, strict=False)):
+            shape = like[n].shape if n < len(like) and part is not None else None
+            made[n] = made[n] if part is None else _put(made[n], part, term, cut, shape)
+    return made
 
 
 def _at(x: Tensor, term: Term, cut: Cut) -> Tensor:
@@ -145,32 +129,35 @@ def _at(x: Tensor, term: Term, cut: Cut) -> Tensor:
     return x
 
 
-def _put(goal: Goal, whole: Tensor | None, part: Tensor, cut: Cut) -> Tensor:
+def _put(whole: Any, part: Tensor, term: Term, cut: Cut, shape: Any) -> Tensor:
     """A part in its place; added, where its tensor lacks a letter that is cut."""
-    term, shape, kind = goal
-    size = shape or [
-        cut[a][2] if a in cut else n for a, n in zip(term, part.shape, strict=False)
-    ]
-    sizes = {**dict(zip(term, size, strict=False)), "...": 2}
+    pairs = zip(term, part.shape, strict=False)
+    shape = shape or [cut[a][2] if a in cut else n for a, n in pairs]
+    sizes = {**dict(zip(term, shape, strict=False)), "...": 2}
     alone = all(sizes.get(letter, 1) > 1 for letter in cut)
     if whole is None:
-        whole = part.new_empty(size, dtype=kind) if alone else part.new_zeros(size)
+        whole = part.new_empty(shape) if alone else part.new_zeros(shape)
     here = _at(whole, term, cut)
     here.copy_(part) if alone else here.add_(part)
     return whole
 
 
 def _derived(
-    function: Function, needed: Sequence[bool], *given: Any
+    gradient: Function | None, function: Function, needed: Sequence[bool], *given: Any
 ) -> list[Tensor | None]:
-    """The gradients of the needed inputs, move by move, after the cotangents."""
+    """The gradients that are needed: written down, or of the function, run again."""
     count = len(given) - len(needed)
-    inputs, wanted = list(given[count:]), [n for n, need in enumerate(needed) if need]
-
-    def of_wanted(*some: Tensor) -> Any:
-        changed = dict(zip(wanted, some, strict=True))
-        return function(*(changed.get(n, x) for n, x in enumerate(inputs)))
-
-    _, pull = torch.func.vjp(of_wanted, *(inputs[n] for n in wanted))  # type: ignore[misc]
-    found = iter(pull(given[:count] if count > 1 else given[0]))
-    return [next(found) if need else None for need in needed]
+    if gradient is not None:
+        found = gradient(*given)
+        found = found if isinstance(found, (list, tuple)) else [found]
+        return [g if n else None for g, n in zip(found, needed, strict=False)]
+    inputs, wanted = given[count:], [n for n, need in enumerate(needed) if need]
+    places = {n: place for place, n in enumerate(wanted)}
+    _, pull = torch.func.vjp(
+        lambda *some: function(
+            *[some[places[n]] if n in places else x for n, x in enumerate(inputs)]
+        ),
+        *[inputs[n] for n in wanted],
+    )  # type: ignore[misc]
+    pulled = iter(pull(given[:count] if count > 1 else given[0]))
+    return [next(pulled) if need else None for need in needed]
