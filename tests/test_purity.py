@@ -12,7 +12,7 @@ from layerlib.lab import moves
 
 MOVES = {
     "rearrange": {
-        "detach", "expand", "flip", "permute", "select", "slice", "split",
+        "as_strided", "detach", "expand", "flip", "permute", "select", "slice", "split",
         "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view",
     },
     "rearrange, by a copy": {
@@ -45,7 +45,7 @@ MOVES = {
     },
     "sum": {"mean", "sum"},
     "another reduction": {"amax", "max"},
-    "multiply and sum at once": {"addmm", "baddbmm", "bmm", "mm"},
+    "multiply and sum at once": {"addmm", "baddbmm", "baddbmm_", "bmm", "mm"},
     "read one number": {"_local_scalar_dense"},
 }  # fmt: skip
 """All that a layer may run, forward and backward."""

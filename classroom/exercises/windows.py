@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
+from layerlib.engine.windows import Kernel
 from layerlib.recipe import Rearrange, Recipe
 from layerlib.windows import overlap_add, pad, windows
 
@@ -13,14 +14,14 @@ def _same(
     k = len(weight)
     left = (k - 1) // 2 + more_left * (1 - k % 2)
     padded = pad(x, (left, k - 1 - left), mode)
-    return Recipe("b w k, k -> b w")(windows(padded, (k,), (1,), (1,)), weight)
+    return Recipe("b w k, k -> b w")(windows(padded, Kernel((k,))), weight)
 
 
 def _back(gradient: Tensor, weight: Tensor, more_left: int = 0) -> Tensor:
     k, w = len(weight), gradient.shape[1]
     left = (k - 1) // 2 + more_left * (1 - k % 2)
     sent = Recipe("b w, k -> b w k")(gradient, weight)
-    padded = overlap_add(sent, (w + k - 1,), (k,), (1,), (1,))
+    padded = overlap_add(sent, (w + k - 1,), Kernel((k,)))
     return padded[:, left : left + w]
 
 

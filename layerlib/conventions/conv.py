@@ -1,5 +1,6 @@
 """How torch asks for convolutions: what fits, numbers for tuples, few bits, layouts."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,7 +86,8 @@ def _channels_last(x: Tensor) -> bool:
     if x.ndim == 3 or (x.ndim == 5 and x.dtype == torch.float64):
         return False
     order = [x.stride(axis) for axis in (1, *range(x.ndim - 1, 1, -1), 0)]
-    return order == sorted(order) and order[0] < order[-1]
+    rising = all(a <= b for a, b in itertools.pairwise(order))
+    return rising and order[0] < order[-1]
 
 
 def _autocast(*tensors: Any) -> tuple[Any, ...]:

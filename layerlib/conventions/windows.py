@@ -33,7 +33,7 @@ def _check_kernel(
     layer: str, axes: int, kernel: Kernel, *length: Sequence[int]
 ) -> None:
     each = (*length, kernel.size, kernel.stride, kernel.dilation)
-    n, told = len(kernel.size), ", ".join(map(str, map(tuple, each)))
+    n, told = len(kernel.size), ", ".join([f"{tuple(one)}" for one in each])
     fits = 0 < n <= axes and all(len(one) == n for one in each)
     expected = f"a number for each axis of the kernel, and at most {axes} axes"
     expect(layer, fits, expected, told)

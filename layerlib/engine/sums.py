@@ -136,21 +136,22 @@ def _missing(
     o = kernels.shape[2] if y is None else y.shape[2]
     k, g, b = math.prod(kernel.size), *(y if x is None else x).shape[1::-1]
     stored = k > 1 and (max(kernel.stride) > 1 or (i < STORED and o > 1))
-    numbers = g * (i * (k if stored else 1) + o) * math.prod(length)
-    one = k == 1 and kernels is not None  # nothing lies between, or the graph is fixed
-    rows = b if one or torch.compiler.is_compiling() else max(1, PIECE // numbers)
-    find, whole = _by_window if stored else _by_place, None
-    for start in range(0, b, rows):
-        cut = slice(start, start + rows)
+    find = _by_window if stored else _by_place
+    alone = k == 1 and kernels is not None  # then nothing lies between
+    rows = PIECE // (g * (i * (k if stored else 1) + o) * math.prod(length))
+    if alone or torch.compiler.is_compiling() or rows >= b:
+        found = find(kernel, length, x, kernels, y)
+        return found if kernels is None else found.contiguous()
+    whole = None
+    for start in range(0, b, max(1, rows)):
+        cut = slice(start, start + max(1, rows))
         two = [None if one is None else one[cut] for one in (x, y)]
         part = find(kernel, length, two[0], kernels, two[1])
         if kernels is None:
             whole = part if whole is None else whole.add_(part)
-            continue
-        if rows >= b:
-            return part.contiguous()
-        whole = part.new_empty(b, *part.shape[1:]) if whole is None else whole
-        whole[cut] = part
+        else:
+            whole = part.new_empty(b, *part.shape[1:]) if whole is None else whole
+            whole[cut] = part
     return whole
 
 

@@ -23,6 +23,7 @@ from layerlib.recipe import (
     stored,
 )
 
+__all__ = ["Kernel", "Windows", "overlap_added"]
 REDUCTIONS = "layerlib.engine.reductions"
 
 

@@ -86,18 +86,21 @@ ANSWERS: dict[str, Any] = {
 
 MISTAKES = {
     "conv_transpose": {
-        "output_padding on no side": (" - 2 * p + e for m", " - 2 * p + 0 * e for m"),
-        "cropped on one side only": (" - 2 * p + e for m", " - p + e for m"),
-        "output_padding in front": ("count, whole, before, channels", "count, whole, tuple(p + e for p, e in zip(before, more)), channels"),
-        "the dilation ignored": ("(m - 1) * s + d * (k - 1)", "(m - 1) * s + (k - 1)"),
-        "output_padding as large as the stride": ("e < max(s, d)", "e <= max(s, d)"),
-        "output_padding for the dilation refused": ("e < max(s, d)", "e < s"),
-        "stride and dilation exchanged": ("Geometry(size, steps, spread,", "Geometry(size, spread, steps,"),
-        "the input detached": ("None, weight, x)", "None, weight, x.detach())"),
-        "the bias of the input's channels": ("groups, 1, input, weight, bias)", "groups, 0, input, weight, bias)"),
+        "output_padding on no side": ("(-p, e - p)", "(-p, -p)"),
+        "output_padding in front": ("(-p, e - p)", "(e - p, -p)"),
+        "cropped on one side only": ("(-p, e - p)", "(0, e - p)"),
+        "the first axis cropped as the last": ("in reversed(ends) for", "in ends for"),
+        "the dilation ignored": ("Kernel(weight.shape[2:], stride, dilation)", "Kernel(weight.shape[2:], stride)"),
+        "stride and dilation exchanged": ("Kernel(weight.shape[2:], stride, dilation)", "Kernel(weight.shape[2:], dilation, stride)"),
+        "the input detached": ("GROUPS(input, g=groups)", "GROUPS(input.detach(), g=groups)"),
         "the size that is asked for ignored": ("None if output_size is None else [*output_size]", "None"),
         "the letters of a convolution": ("b g i ..., g i o k -> b g o ... k", "b g i ..., g o i k -> b g o ... k"),
         "a lazy layer becomes torch's": ("    cls_to_become = ConvTranspose2d\n", "    cls_to_become = nn.ConvTranspose2d\n"),
+    },
+    "conventions.conv conv_transpose": {
+        "output_padding as large as the stride": ("e < max(s, d)", "e <= max(s, d)"),
+        "output_padding for the dilation refused": ("e < max(s, d)", "e < s"),
+        "the bias of the input's channels": ("given, outputs=1)", "given, outputs=0)"),
     },
     "conv_transpose contract": {
         "torch's own forward": ("    def forward(", "    def _forward("),
@@ -109,8 +112,8 @@ MISTAKES = {
     },
     "conv_transpose purity": {
         "torch's own function": (
-            "_trilinear(at, bias, None, weight, x)",
-            "nn.functional.__dict__[layer](x, weight, bias, steps, before, more, groups, spread)",
+            "MERGED(overlap_add(stamps, kernel.length(input.shape[2:]), kernel))",
+            "nn.functional.conv_transpose2d(input, weight, None, stride, 0, 0, groups, dilation)",
         ),
     },
 }  # fmt: skip

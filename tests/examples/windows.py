@@ -77,51 +77,42 @@ MISTAKES = {
         ),
         "the other edge repeated": ("min(max(at, 0), length - 1)", "min(max(-at, 0), length - 1)"),
         "wrapped around one cell too early": ("at % length", "(at + 1) % length"),
-        "the first axis first": (
-            "enumerate(zip(widths[::2], widths[1::2], strict=True), 1)",
-            "zip(range(len(widths) // 2, 0, -1), zip(widths[::2], widths[1::2]))",
+        "the value forgotten": ("if value is None:", "if True:"),
+        "the value inside as well": ("*matrices) == 0", "*matrices) >= 0"),
+        "places before channels in a column": ('-> b (c k) (y x)"', '-> b (k c) (y x)"'),
+        "columns read downwards": ('"b (c k) (y x) ->', '"b (c k) (x y) ->'),
+        "padding of height and width exchanged": ("resized(input, (w, w, h, h))", "resized(input, (h, h, w, w))"),
+        "the padding left in the output": ("(-w, -w, -h, -h)", "()"),
+    },
+    "engine.kernel windows": {
+        "overlaps overwrite": ("output[..., *at].add_(windows[..., k])", "output[..., *at].copy_(windows[..., k])"),
+        "one window too many": ("n - d * (k - 1) + s - 1) // s", "n - d * (k - 1) + s) // s"),
+        "16 bits added up in 16 bits": ("windows, dtype = wide(windows), windows.dtype", "dtype = windows.dtype"),
+        "the first letter of the kernel runs fastest": (
+            "cells = [input[..., *at] for at in kernel.places(m)]",
+            "cells = [input[..., *at] for at in sorted(kernel.places(m), key=lambda at: at[-1].start)]",
         ),
-        "before and after exchanged": (
-            "zip(widths[::2], widths[1::2], strict=True)",
-            "zip(widths[1::2], widths[::2], strict=True)",
-        ),
-        "the value forgotten": ("0 if value is None else value", "0"),
-        "circular before cropping": ('if mode == "circular":\n        return', 'if mode == "":\n        return'),
-        "mirrored after cropping": ('if mode == "circular":\n        return', "if True:\n        return"),
+    },
+    "engine.padding windows": {
+        "a border counted once only": ("output.select(axis, cell).add_(", "output.select(axis, cell).copy_("),
+        "the corners go back to nowhere": ("in reversed([*_repeats(paddings)]):", "in _repeats(paddings):"),
+        "before and after exchanged": ("for w in (p.before, p.after)]", "for w in (p.after, p.before)]"),
+        "16 bits added up in 16 bits": ("output = wide(padded).clone()", "output = padded.clone()"),
+    },
+    "conventions.windows windows": {
+        "the first axis first": ("(0, 0))][::-1]", "(0, 0))]"),
+        "circular before cropping": ('if mode == "circular":\n        less', 'if mode == "":\n        less'),
+        "mirrored after cropping": ('if mode == "circular":\n        less', "if True:\n        less"),
         "mirrored further than the input is long": (
             "length + before + after > 0 and widest < length",
             "length + before + after > 0 and widest <= length",
         ),
         "wrapped around more than once": ("(length if left else 0)", "(2 * length if left else 0)"),
-        "a border counted once only": (
-            "output.index_add_(axis, at, border)",
-            "output.index_copy_(axis, at, border)",
+        "a kernel that does not fit gives nothing": ("fits = 0 not in _plane", "fits = -1 not in _plane"),
+        "stride and dilation exchanged": (
+            'kernel = Kernel(given["kernel_size"], given["stride"], given["dilation"])',
+            'kernel = Kernel(given["kernel_size"], given["dilation"], given["stride"])',
         ),
-        "the corners go back to nowhere": (
-            "in reversed(list(_borders(padded, widths, mode))):",
-            "in _borders(padded, widths, mode):",
-        ),
-        "the first letter of the kernel runs fastest": (
-            "seen = [input[..., *at] for at in places(*geometry, m)]",
-            ("seen = [input[..., *at] for at in sorted(places(*geometry, m), "
-            "key=lambda at: at[-1].start)]"),
-        ),
-        "overlaps overwrite": (
-            "output[..., *at].add_(windows[..., k])",
-            "output[..., *at].copy_(windows[..., k])",
-        ),
-        "places before channels in a column": ('-> b (c k) (y x)"', '-> b (k c) (y x)"'),
-        "columns read downwards": ('"b (c k) (y x) ->', '"b (c k) (x y) ->'),
-        "padding of height and width exchanged": (
-            "frame = (width, width, height, height)",
-            "frame = (height, height, width, width)",
-        ),
-        "stride and dilation exchanged": ("(kernel, steps, gaps)", "(kernel, gaps, steps)"),
-        "the padding left in the output": (
-            "_resized(output, [-width for width in frame])",
-            "output",
-        ),
-        "a kernel that does not fit gives nothing": ("fits = 0 not in counts(length", "fits = -1 not in counts(length"),
     },
     "windows contract": {
         "a class without its line": ("    line = FOLD\n", ""),
@@ -131,17 +122,16 @@ MISTAKES = {
             ('    input: Shaped[Tensor, "*b c h w"],\n    kernel_size: int | Sequence[int],\n'
             "    padding: int | Sequence[int] = 0,\n    dilation: int | Sequence[int] = 1,\n"),
         ),
-        "another padding under the name": ('nn.ReflectionPad2d, mode="reflect"', 'nn.ReflectionPad2d, mode="replicate"'),
+        "another padding under the name": ('nn.ReflectionPad2d, line=PAD_PLANE, mode="reflect"', 'nn.ReflectionPad2d, line=PAD_PLANE, mode="replicate"'),
     },
     "windows purity": {
         "torch's own padding": (
-            "return _resized(_extended(input, more, mode), less)",
-            "return nn.functional.pad(input, widths, mode)",
+            "    output = line(input, *matrices)\n",
+            "    output = nn.functional.pad(input, [w for two in reversed(pad) for w in two], mode)\n",
         ),
         "torch's own unfold": (
-            "    return output if had_batch else output[0]\n\n\ndef fold(",
-            ("    return nn.functional.unfold(input, *(geometry[n] for n in (0, 2)), "
-            "padding, geometry[1])\n\n\ndef fold("),
+            "    h, w = padding\n    framed = resized(",
+            "    return nn.functional.unfold(input, kernel_size, dilation, padding, stride)\n    framed = resized(",
         ),
     },
 }  # fmt: skip
