@@ -201,7 +201,7 @@ def mean_of_bins(n: int, m: int) -> Band:
     Source: `torch.nn.AdaptiveAvgPool1d`.
     """
     cells, end = bins(n, m)
-    share = 1 / exact(end - cells[:, :1])
+    share = 1 / exact(end - cells[:, 0, None])
     even = m > 0 and n % m == 0
     return Band(cells.where(cells < end, n), share, n, ragged=not even, touching=even)
 

@@ -71,7 +71,9 @@ class Band(Deferred):
             return as_bytes(exact.along(x.double(), axis))
         weights = self.weights.to(x)
         if self.touching:
-            return x.unflatten(axis, cells.shape).sum(axis) * _column(weights[:, 0], axis)
+            if cells.shape[1] > 1:
+                x = x.unflatten(axis, cells.shape).sum(axis)
+            return x * _column(weights[:, 0], axis)
         if self.ragged:
             x = torch.constant_pad_nd(x, [*[0, 0] * (-axis - 1), 0, 1])
         return _blended(x, cells, weights, axis, x.shape[axis])
@@ -91,7 +93,7 @@ def _growth(step: tuple[int, Operand]) -> tuple[float, int]:
 
 
 def _column(x: Tensor, axis: int) -> Tensor:
-    return x.reshape(-1, *[1] * (-axis - 1))
+    return x.view(-1, *[1] * (-axis - 1))
 
 
 def _read(x: Tensor, cells: Tensor, axis: int) -> Tensor:

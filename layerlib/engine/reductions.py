@@ -42,7 +42,7 @@ class WindowsAt(Deferred):
     def shape(self) -> tuple[int, ...]:
         """The batch and the channels, how many windows there are, and their cells."""
         many = [table.shape[-2] for table in self.cells]
-        places = math.prod(table.shape[-1] for table in self.cells)
+        places = math.prod([table.shape[-1] for table in self.cells])
         return (*self.input.shape[: -len(self.cells)], *many, places)
 
     def tensor(self) -> Tensor:
