@@ -2,6 +2,8 @@
 
 A function of one number stands below its slope: its derivative, as a formula.
 """
+# isort: skip_file
+# ruff: noqa: D101, D403
 
 import math
 
@@ -9,17 +11,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-# ruff: noqa: D101, D403
 from layerlib.conventions.activation import (
-    Activation,
-    asked,
-    channels,
-    each,
-    halves,
-    image,
-    in_place,
-    normalizes,
-    slopes,
+    Activation, asked, channels, each, halves, image, in_place, normalizes, slopes,
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.engine.bits import above, below, choose, keep
@@ -37,7 +30,6 @@ LARGEST = Reduce("b c n -> b 1 n", "max")
 SOFTMAX = Reduce("b c n -> b 1 n", "sum")
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-NORMAL = 1 / math.sqrt(2 * math.pi)
 GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715 * GELU_LINEAR
 
@@ -81,20 +73,14 @@ def elu(input: Each, alpha: Number = 1.0) -> Each:
 
 @each(lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA))
 def selu(input: Each) -> Each:
-    """`elu`, scaled so that mean 0 and variance 1 stay.
-
-    That is, from layer to layer: https://arxiv.org/abs/1706.02515.
-    """
+    """`elu`, scaled to keep mean 0 and variance 1: https://arxiv.org/abs/1706.02515."""
     negative = SELU_ALPHA * input.clamp_max(0).expm1()
     return SELU_SCALE * (input.clamp_min(0) + negative)
 
 
 @each(lambda x, alpha: _elu_slope(x, alpha, 1 / alpha))
 def celu(input: Each, alpha: Number = 1.0) -> Each:
-    """x above 0, and alpha (e^(x / alpha) - 1) below.
-
-    Its slope has no jump at 0, whatever alpha: https://arxiv.org/abs/1704.07483.
-    """
+    """x above 0, alpha (e^(x / alpha) - 1) below: https://arxiv.org/abs/1704.07483."""
     return input.clamp_min(0) + alpha * (input.clamp_max(0) / alpha).expm1()
 
 
@@ -135,7 +121,7 @@ def _normal_below(x: Tensor) -> Tensor:
 def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
     """By the product rule: the gate, and x times the slope of the gate."""
     if approximate == "none":
-        density = (x * x * -0.5).exp() * NORMAL
+        density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
         return _normal_below(x) + x * density
     inner = x * (GELU_LINEAR + GELU_CUBIC * x * x)
     gate, slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
@@ -167,10 +153,7 @@ def _softplus_slope(x: Tensor, beta: Number, threshold: Number) -> Tensor:
 
 @each(_softplus_slope, inplace=False)
 def softplus(input: Each, beta: Number = 1, threshold: Number = 20) -> Each:
-    """log(1 + e^(beta x)) / beta: `relu` without its corner.
-
-    Where beta x is above `threshold` it is x.
-    """
+    """log(1 + e^(beta x)) / beta, and x where beta x is above `threshold`."""
     x = input * beta
     smooth = (x.clamp_min(0) + (-x.abs()).exp().log1p()) / beta
     return choose(above(x, threshold, nan=False), input, smooth)
@@ -270,10 +253,7 @@ def _gated(value: Tensor, gate: Tensor) -> Tensor:
 
 @asked(halves, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
-    """One half along `dim`, times the sigmoid of the other.
-
-    https://arxiv.org/abs/1612.08083
-    """
+    """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
     return _gated(*input.chunk(2, dim))
 
 
@@ -355,8 +335,6 @@ class LogSoftmax(Activation, nn.LogSoftmax, by=log_softmax, line=SOFTMAX): ...
 
 
 class PReLU(Activation, nn.PReLU, by=prelu, line=PRELU):
-    """``(b, c, ...) -> (b, c, ...)``: `prelu`, with a ``weight`` of `num_parameters`."""
-
     def reset_parameters(self) -> None:
         """Sets the initial value."""
         nn.init.constant_(self.weight, self.init)

@@ -24,7 +24,7 @@ FLOAT = {4: torch.float32, 8: torch.float64}
 def above(x: Tensor, bound: Number, *, nan: bool = True) -> Tensor:
     """All bits where x > bound, and none elsewhere; NaN is above, unless told."""
     whole, last = WHOLE[x.element_size()], 8 * x.element_size() - 1
-    if not x.is_floating_point() or math.isinf(bound):
+    if not x.is_floating_point() or abs(bound) == math.inf:
         return (~(x <= bound) if nan else x > bound).to(whole).neg()
     over = x.detach() - bound if bound else x.detach()
     positive = over.clamp_min(0).abs() if nan else over.sign().clamp_min(0)

@@ -95,84 +95,107 @@ FUNCTIONS = {
 
 MISTAKES = {
     "activation": {
-        "the gradient of relu at 0 is 1": ("_spared(g, x <= 0), ", "_spared(g, x < 0), "),
-        "the gradient at a bound of hardtanh is 1": (
-            "(x <= low) | (x >= high)",
-            "(x < low) | (x > high)",
-        ),
-        "what is dropped is multiplied by 0, and NaN stays": (
-            "return (bits & given.view(bits.dtype)).view(given.dtype)",
-            "return given * (1 - dead.to(given.dtype))",
+        "the slope of relu6 at 0 is 1": ("above(x, 0) & below(x, 6)", "~below(x, 0) & below(x, 6)"),
+        "the slope at a bound of hardtanh is 1": (
+            "above(x, low) & below(x, high)",
+            "~below(x, low, nan=False) & ~above(x, high, nan=False)",
         ),
         "the slope of elu runs over where it is not used": (
-            "_spared(x, ~(x < 0)).mul_(inner).exp()",
+            "(inner * keep(x, below(x, 0, nan=False))).exp()",
             "(inner * x).exp()",
         ),
-        "elu by exp, minus 1": (".expm1_()", ".exp_().sub_(1)"),
-        "alpha inside the exponent forgotten": (
-            "return _elu(input, alpha, 1.0, 1 / alpha)",
-            "return _elu(input, alpha)",
+        "elu by exp, minus 1": (
+            "input.clamp_min(0) + alpha * input.clamp_max(0).expm1()",
+            "input.clamp_min(0) + alpha * (input.clamp_max(0).exp() - 1)",
         ),
-        "the scale of selu forgotten": (
-            "return _elu(input, SELU_ALPHA, SELU_SCALE)",
-            "return _elu(input, SELU_ALPHA)",
+        "the slope of elu does not jump": ("if jump else slope", "if False else slope"),
+        "alpha inside the exponent forgotten": ("(input.clamp_max(0) / alpha).expm1()", "input.clamp_max(0).expm1()"),
+        "the scale of selu forgotten": ("return SELU_SCALE * (", "return 1.0 * ("),
+        "the two forms of gelu exchanged": (
+            'if approximate == "none":\n        return input',
+            'if approximate == "tanh":\n        return input',
         ),
-        "a slope drawn for each number, used or not": (
-            "int((x <= 0).sum())",
-            "int((x <= math.inf).sum())",
+        "the slope of gelu is its gate": ("_normal_below(x) + x * density", "_normal_below(x) + 0 * density"),
+        "softplus without its threshold": (
+            "return choose(above(x, threshold, nan=False), input, smooth)",
+            "return choose(above(x, math.inf, nan=False), input, smooth)",
         ),
+        "hardswish lets nothing through above 3": ("return inside + keep(", "return inside + 0 * keep("),
+        "the halves of glu exchanged": (
+            "return GATE(value, sigmoid(gate))",
+            "return GATE(gate, sigmoid(value))",
+        ),
+        "softmax without its shift": ("exp = EXP(x - LARGEST(x))", "exp = EXP(x)"),
+        "the gradient of softmax without its sum": (
+            "return product - probabilities * SOFTMAX(product)",
+            "return product - 0 * probabilities * SOFTMAX(product)",
+        ),
+        "log-softmax by the logarithm of softmax": (
+            "return shifted - LOG(SOFTMAX(EXP(shifted)))",
+            "return LOG(EXP(shifted) / SOFTMAX(EXP(shifted)))",
+        ),
+        "prelu lets 0 through as positive": (
+            "positive = above(input, 0, nan=False)",
+            "positive = ~below(input, 0)",
+        ),
+    },
+    "conventions.activation": {
+        "a slope drawn for each number, used or not": ("int((x <= 0).sum())", "int((x <= math.inf).sum())"),
         "the slopes drawn in float32": (
             "x.new_empty(count, dtype=torch.float64)",
             "x.new_empty(count, dtype=torch.float32)",
         ),
-        "one slope for all channels": ("axis == min(1, input.ndim - 1)", "axis == input.ndim - 1"),
-        "the two forms of gelu exchanged": (
-            'if approximate == "none":\n        return _below',
-            'if approximate == "tanh":\n        return _below',
+        "one slope for all channels": ('weight.expand(count)', 'weight[:1].expand(count)'),
+        "the implicit axis is always the last": ("dim = 0 if x.ndim in (0, 1, 3) else 1", "dim = -1"),
+        "in place, autograd is not told": ("    return x.copy_\n", "    return x.data.copy_\n"),
+        "in place, the gradient reads what was written over": (
+            'given["input"] = x.clone()',
+            'given["input"] = x.data',
         ),
-        "softplus without its threshold": ("far = input * beta > threshold", "far = input * beta > math.inf"),
-        "the halves of glu exchanged": (
-            "return b.sigmoid().mul_(a)",
-            "return a.sigmoid().mul_(b)",
-        ),
-        "softmax without its shift": ("exp = _shifted(input, dim).exp_()", "exp = wide(input).exp()"),
-        "the gradient of softmax without its sum": (
-            "torch.addcmul(product, y, total, value=-1)",
-            "(product + 0 * total)",
+        "settings of whole numbers are not cut": ("int(given[n]) for n", "given[n] for n"),
+        "logsigmoid keeps the order of the axes": ('given["input"] = x.contiguous()', "pass"),
+        "prelu does not heed autocast": ('autocast(given, "input", "weight")', "pass"),
+    },
+    "engine.slope": {
+        "half precision is rounded at each step": (
+            'InPieces("... -> ...", "...")(value)',
+            "value",
         ),
         "softmax keeps its input as well": (
-            "@with_gradient(_softmax_gradient, keeps_output=True, keeps_inputs=False)",
-            "@with_gradient(_softmax_gradient, keeps_output=True)",
+            "keeps_output=True, keeps_inputs=False",
+            "keeps_output=True",
         ),
-        "the implicit axis is always the last": ("dim = 0 if input.ndim in (0, 1, 3) else 1", "dim = -1"),
-        "half precision is rounded at each step": (
-            "from layerlib.conventions.dtypes import wide\n",
-            "wide = lambda x: x\n",
+        "the slope of a complex number is not conjugated": ("g * by.conj()", "g * by"),
+    },
+    "engine.bits": {
+        "what is dropped is multiplied by 0, and NaN stays": (
+            "return (bits & x.view(bits.dtype)).view(x.dtype)",
+            "return x * (bits != 0).to(x.dtype)",
         ),
-        "in place, autograd is not told": (
-            "return input.copy_(output) if within",
-            "return input.data.copy_(output) if within",
+        "NaN is never above": ("positive = over.clamp_min(0).abs() if nan else", "positive ="),
+        "a negative zero is above": ("over.clamp_min(0).abs()", "over.clamp_min(0)"),
+        "forward mode loses the tangent": (
+            "if forward_ad.unpack_dual(x).tangent is not None:",
+            "if False:",
         ),
-        "in place, the gradient reads what was written over": (
-            "x = input.clone() if asked else input",
-            "x = input.data if asked else input",
-        ),
-        "the second gradient forgets x": ("return [_tied(found, input)]", "return [found]"),
     },
     "activation contract": {
-        "another default": ('alpha: Number = 1.0) -> Each:\n    """``(...) -> (...)``: x above 0, and alpha (e^x', 'alpha: Number = 2.0) -> Each:\n    """``(...) -> (...)``: x above 0, and alpha (e^x'),
+        "another default": (
+            'def elu(input: Each, alpha: Number = 1.0)',
+            'def elu(input: Each, alpha: Number = 2.0)',
+        ),
         "the initial slope is always 0.25": ("constant_(self.weight, self.init)", "constant_(self.weight, 0.25)"),
-        "the line says nothing": ("    line = PRELU\n", "    line = None\n"),
+        "the line says nothing": ("by=prelu, line=PRELU", "by=prelu, line=None"),
     },
     "activation purity": {
         "torch's own relu": ("return input.clamp_min(0)\n", "return torch.relu(input)\n"),
         "torch's own gelu": (
-            "return _below(input).mul_(input)",
+            "return input * _normal_below(input)",
             "return nn.functional.gelu(input)",
         ),
         "torch's own softmax": (
-            "return exp.div_(exp.sum(dim, keepdim=True)).to(input.dtype)",
-            "return input.softmax(dim)",
+            "return exp / SOFTMAX(exp)",
+            "return x.softmax(1)",
         ),
     },
 }  # fmt: skip

@@ -45,29 +45,32 @@ FUNCTIONS = {
 
 MISTAKES = {
     "dropout": {
-        "p is the probability to stay": ("mask.bernoulli_(1 - p)", "mask.bernoulli_(p)"),
-        "what stays is not scaled": ("        mask.div_(1 - p)\n", ""),
-        "dropped in use as well": ("p == 0 or not training or", "p == 0 or"),
-        "a mask for each number of a channel": ("*(1 for _ in input.shape[kept:])", "*input.shape[kept:]"),
+        "what stays is not scaled": ("return DROPOUT(input, kept / (1 - p))", "return DROPOUT(input, kept)"),
+        "a channel that stays is not scaled": (
+            "return FEATURE_DROPOUT(input, kept / (1 - p))",
+            "return FEATURE_DROPOUT(input, kept)",
+        ),
+        "alpha dropout without its shift": ("return DROPOUT(input, scale) + shift", "return DROPOUT(input, scale)"),
+        "alpha dropout falls to 0": ("lowest * (kept - 1) + lowest * p", "0 * (kept - 1) + lowest * p"),
+        "the variance of what is dropped is forgotten": ("(1 + p * SATURATION**2)", "(1 + p)"),
+    },
+    "conventions.dropout": {
+        "p is the probability to stay": (".bernoulli_(probability)", ".bernoulli_(1 - probability)"),
+        "dropped in use as well": ("bool(training and 0 < p < 1 and x.numel())", "bool(0 < p < 1 and x.numel())"),
         "one channel for the whole batch": (
-            "*input.shape[:kept], *",
-            "*(1 for _ in input.shape[:kept]), *",
+            "input.new_empty(input.shape[:axes])",
+            "input[:1].new_empty((1, *input.shape[1:axes])).expand(input.shape[:axes])",
         ),
-        "alpha dropout without its shift": (".add_(shift)", ""),
-        "alpha dropout falls to 0": ("shift = mask.sub(1)", "shift = mask.sub(1).mul(0)"),
-        "a number is drawn where none is needed": (
-            "return input.mul_(0) if inplace else input * 0",
-            "return input.mul_(0) if inplace else input * torch.empty_like(input).bernoulli_(0)",
+        "a number is drawn where none is needed": ("0 < p < 1 and", "0 < p <= 1 and"),
+        "two axes are read as (batch, channels)": (
+            'given["input"] = given["input"][None]',
+            "return finish",
         ),
-        "two axes are read as (batch, channels)": ("if n == 2 or axes == n + 2 else 1", "if axes >= 2 else 1"),
         "the mask in the order of the shape": (
-            "mask = torch.empty_like(input)",
-            "mask = torch.empty(input.shape, dtype=input.dtype)",
+            "torch.empty_like(like)",
+            "torch.empty(like.shape, dtype=like.dtype)",
         ),
-        "in place is forgotten": (
-            "return input.mul_(mask) if inplace else input * mask\n    scale",
-            "return input * mask\n    scale",
-        ),
+        "in place is forgotten": ("        return written(given)\n", '        given.pop("inplace")\n        return None\n'),
     },
     "dropout contract": {
         "the layer is always in training": (
@@ -75,13 +78,13 @@ MISTAKES = {
             "return alpha_dropout(input, self.p, training=True)",
         ),
         "another default": (
-            "n: int, input: Each, p: Number = 0.5",
-            "n: int, input: Each, p: Number = 0.4",
+            "def dropout(input: Each, p: Number = 0.5",
+            "def dropout(input: Each, p: Number = 0.4",
         ),
     },
     "dropout purity": {
         "torch's own dropout": (
-            'return _dropped("dropout", input, p, training, inplace)',
+            "return DROPOUT(input, kept / (1 - p))",
             "return torch.native_dropout(input, p, training)[0]",
         ),
     },
