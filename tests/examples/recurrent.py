@@ -17,6 +17,11 @@ def ones(*shape: int) -> Tensor:
     return torch.ones(shape)
 
 
+def two(*shape: int) -> tuple[Tensor, Tensor]:
+    """Two states in float64."""
+    return ones(*shape).double(), ones(*shape).double()
+
+
 def _add(x: Tensor, total: Tensor) -> list[Tensor]:
     return [total + x]
 
@@ -48,11 +53,11 @@ CLASSES = {
         *_layers(),
         # In float32 torch warns that it is slow with a projection.
         Example([(5, 2, 3)], (3, 4), {"proj_size": 2, **DOUBLE}, dtype=torch.float64),
-        Example([(5, 2, 3)], (3, 4), forward={"hx": (ones(1, 2, 4), ones(1, 2, 4))}),
+        Example([(5, 2, 3)], (3, 4), DOUBLE, {"hx": two(1, 2, 4)}, dtype=torch.float64),
     ],
     "LSTMCell": [
         *_cells(2)[1:],
-        Example([(2, 3)], (3, 4), forward={"hx": (ones(2, 4), ones(2, 4))}),
+        Example([(2, 3)], (3, 4), DOUBLE, {"hx": two(2, 4)}, dtype=torch.float64),
     ],
     "RNN": [
         *_layers(),
