@@ -1,6 +1,7 @@
 """How torch hands sequences, states and weights to recurrent cells and layers."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -58,10 +59,10 @@ def sequences(_: str, _n: int, given: Given) -> Finish:
     """A layer: rows moment by moment, and the state of each layer and direction."""
     layer, x, hx = given["self"], given["input"], given["hx"]
     name, lstm = type(layer).__name__, isinstance(layer, nn.LSTM)
-    packed, batch_sizes, order, back = isinstance(x, PackedSequence), None, None, None
+    packed = isinstance(x, PackedSequence)
+    single, turned, order = False, False, x.sorted_indices if packed else None
     if packed:
-        rows, batch_sizes, order, back = x
-        single, sizes = False, batch_sizes.tolist()
+        rows, sizes = x.data, x.batch_sizes.tolist()
     else:
         tensors(name, x)
         single, turned = x.ndim == 2, x.ndim == 3 and layer.batch_first
@@ -88,17 +89,23 @@ def sequences(_: str, _n: int, given: Given) -> Finish:
     rows, state, all_weights, finish = alike(name, rows, state, all_weights, lstm=lstm)
     given.update(input=(rows, sizes), hx=state, weights=all_weights)
 
-    def finished(made: Any) -> Any:
-        rows, last = finish(made)
-        last = [y.squeeze(1) if single else sort(y, back) for y in last]
-        if packed:
-            y: Any = PackedSequence(rows, batch_sizes, order, back)
-        else:
-            y = rows.unflatten(0, moments.shape[:2])
-            y = y.squeeze(1) if single else y.transpose(0, 1) if turned else y
-        return y, tuple(last) if lstm else last[0]
+    how = {"single": single, "turned": turned, "lstm": lstm}
+    return lambda made: restored(*finish(made), x, sizes, **how)
 
-    return finished
+
+def restored(
+    rows: Tensor, last: list[Tensor], x: Any, sizes: list[int], *, single: bool,
+    turned: bool, lstm: bool,
+) -> Any:  # fmt: skip
+    """The output as the input came: packed, the batch first, or without one."""
+    if isinstance(x, PackedSequence):
+        y: Any = PackedSequence(rows, *x[1:])
+        last = [sort(state, x.unsorted_indices) for state in last]
+    else:
+        y = rows.unflatten(0, (len(sizes), sizes[0]))
+        y = y.squeeze(1) if single else y.transpose(0, 1) if turned else y
+        last = [state.squeeze(1) for state in last] if single else last
+    return y, tuple(last) if lstm else last[0]
 
 
 def sort(state: Tensor, order: Tensor | None) -> Tensor:
@@ -111,7 +118,7 @@ def moments(name: str, _: int, given: Given) -> None:
     rows, batch = given["input"], [len(first) for first in given["state"]]
     sizes = given["batch_sizes"] = list(given["batch_sizes"])
     starts = bool(sizes) and all(b == sizes[0] for b in batch)
-    falls = all(a >= b for a, b in zip(sizes, sizes[1:], strict=False))
+    falls = all(a >= b for a, b in pairwise(sizes))
     if not (starts and falls and sum(sizes) == len(rows)):
         told = f"that start with {batch}, as the state, never grow, and add up to the"
         told = f"batch sizes {told} {len(rows)} rows of the input"

@@ -96,9 +96,9 @@ class Bags(Deferred):
 
     def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
         """Adds up rows as they are read, where the line is a product with a table."""
-        words, table = inputs[-2:]
-        if line.line != "b n, n v, v e -> b e" or not isinstance(words, OneHot):
+        if line.line != "b n, n v, v e -> b e" or not isinstance(inputs[1], OneHot):
             return super().run(line, inputs, **sizes)
+        words, table = inputs[1:]
         where = words.input, self.bag, self.count + 1, words.learning
         return moved(table, self.weights, *where)[: self.count]
 
@@ -187,10 +187,10 @@ def _back(
     if weights is not None and needed[1] and end is not None:
         parts = _parts(len(start), source)
         dots = [
-            _read(source, start[n], None) * _read(cotangent, end[n], None)
+            (_read(source, start[n], None) * _read(cotangent, end[n], None)).sum(-1)
             for n in parts
         ]
-        of_weights = torch.cat([dot.sum(-1) for dot in dots])
+        of_weights = torch.cat(dots)
     padding, by_frequency, sparse = learning
     told = "a gradient that is sparse, or scaled by frequency"
     expect("embedding", not (by_frequency and sparse), told, "both")

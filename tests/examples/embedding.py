@@ -77,7 +77,7 @@ MISTAKES = {
         "an empty bag divided by zero": (".clamp(min=1)", ""),
         "the largest with zero": ("(count, read.shape[1]), -torch.inf)", "(count, read.shape[1]), 0)"),
         "the last of equal numbers": ('places[:, None], len(rows))\n    none = places.new_full(top.shape, len(rows))\n    return none.scatter_reduce(0, bags, places, "amin")', 'places[:, None], -1)\n    none = places.new_full(top.shape, -1)\n    return none.scatter_reduce(0, bags, places, "amax")'),
-        "a gradient for the weights from another row": ("_read(cotangent, end[n], None) for n in parts", "_read(cotangent, end[n].flip(0), None) for n in parts"),
+        "a gradient for the weights from another row": ("_read(cotangent, end[n], None)).sum(-1)", "_read(cotangent, end[n].flip(0), None)).sum(-1)"),
     },
     "conventions.embedding embedding": {
         "padding counted from the end": ("padding % len(weight)", "abs(padding)"),
