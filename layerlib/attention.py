@@ -9,7 +9,11 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from layerlib.activation import softmax
-from layerlib.conventions import attention as conventions
+from layerlib.conventions.attention import (
+    fits_attention,
+    fits_multi_head,
+    tokens_first,
+)
 from layerlib.conventions.signature import convention
 from layerlib.conventions.transformer import built
 from layerlib.dropout import dropout
@@ -54,7 +58,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Maybe) -> Tensor:
     return READ(_weights(query, key, mask), value)
 
 
-@convention(conventions.attention, autocast=False)
+@convention(fits_attention, autocast=False)
 def scaled_dot_product_attention(
     query: Float[Tensor, "... q e"],
     key: Float[Tensor, "... s e"],
@@ -93,7 +97,7 @@ def scaled_dot_product_attention(
     return READ(weights, value)
 
 
-@convention(conventions.multi_head, autocast=False)
+@convention(fits_multi_head, autocast=False)
 def multi_head_attention_forward(
     query: Float[Tensor, "..."],
     key: Float[Tensor, "..."],
@@ -205,7 +209,7 @@ class MultiheadAttention(nn.MultiheadAttention):
             if bias is not None:
                 nn.init.xavier_normal_(bias)
 
-    @convention(conventions.tokens_first)
+    @convention(tokens_first)
     def forward(
         self,
         query: Float[Tensor, "..."],

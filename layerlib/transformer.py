@@ -9,9 +9,15 @@ from torch.nn import functional
 
 from layerlib.activation import gelu, relu
 from layerlib.attention import BUILT, READ, MultiheadAttention
-from layerlib.conventions import transformer as conventions
 from layerlib.conventions.signature import convention
-from layerlib.conventions.transformer import built
+from layerlib.conventions.transformer import (
+    built,
+    causal,
+    fits_transformer,
+    for_decoder,
+    for_encoder,
+    left_out,
+)
 from layerlib.dropout import Dropout
 from layerlib.linear import Linear
 from layerlib.norm import LayerNorm
@@ -143,7 +149,7 @@ class TransformerEncoder(nn.TransformerEncoder):
 
     line = READ
 
-    @convention(conventions.encoder)
+    @convention(for_encoder)
     def forward(
         self,
         src: Tokens,
@@ -152,7 +158,7 @@ class TransformerEncoder(nn.TransformerEncoder):
         is_causal: bool | None = None,
     ) -> Tokens:
         """The layers in turn, and the norm, if there is one."""
-        padding = conventions.left_out(self, src, mask, src_key_padding_mask)
+        padding = left_out(self, src, mask, src_key_padding_mask)
         masks = {"src_mask": mask, "src_key_padding_mask": src_key_padding_mask}
         for layer in self.layers:
             src = layer(src, **masks, is_causal=is_causal)
@@ -168,7 +174,7 @@ class TransformerDecoder(nn.TransformerDecoder):
 
     line = READ
 
-    @convention(conventions.decoder)
+    @convention(for_decoder)
     def forward(
         self,
         tgt: Tokens,
@@ -213,9 +219,9 @@ class Transformer(nn.Transformer):
         sz: int, device: Device = None, dtype: torch.dtype | None = None
     ) -> Float[Tensor, "s s"]:
         """``() -> (s, s)``: 0, and minus infinity where a token comes later."""
-        return conventions.causal(sz, device, dtype)
+        return causal(sz, device, dtype)
 
-    @convention(conventions.transformer)
+    @convention(fits_transformer)
     def forward(
         self,
         src: Tokens,

@@ -267,9 +267,8 @@ def test_blocks_may_be_overridden() -> None:
         encoder = Encoder(8, 2, 6, **kwargs).eval()
         found = encoder(x, CAUSAL, PADDING, is_causal=False)
         assert called.pop() == (CAUSAL, PADDING, False)
-        read = encoder._sa_block(
-            x if not norm_first else encoder.norm1(x), CAUSAL, PADDING
-        )
+        seen = encoder.norm1(x) if norm_first else x
+        read = encoder._sa_block(seen, CAUSAL, PADDING)  # noqa: SLF001
         called.clear()
         right = x + read if norm_first else encoder.norm2(encoder.norm1(x + read))
         torch.testing.assert_close(found, right)

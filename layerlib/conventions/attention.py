@@ -58,7 +58,7 @@ def added(drop: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros_like(drop, dtype=dtype).masked_fill(drop, -math.inf)
 
 
-def attention(layer: str, _n: int, given: Given) -> Callable[[Tensor], Tensor]:
+def fits_attention(layer: str, _n: int, given: Given) -> Callable[[Tensor], Tensor]:
     """Tensors of four axes, keys and values for each head, one mask that is added."""
     size, p, mask = tuple(given["query"].shape), given["dropout_p"], given["attn_mask"]
     expect(layer, len(size) > 1, "query of shape (..., q, e)", size, WRONG)
@@ -125,7 +125,7 @@ def _seen(mask: Tensor) -> tuple[Tensor, Tensor]:
     return mask.masked_fill(nothing, 0), (~nothing).to(mask.dtype)
 
 
-def multi_head(layer: str, _n: int, given: Given) -> Callable[[Any], Any]:
+def fits_multi_head(layer: str, _n: int, given: Given) -> Callable[[Any], Any]:
     """A batch, three weights, further sources as rows, one mask that is added."""
     if not given["use_separate_proj_weight"]:
         packed = given["in_proj_weight"]
@@ -168,44 +168,41 @@ def once(function: Callable[[Tensor], Tensor], given: Given) -> None:
 
 
 def _check_multi_head(layer: str, given: Given) -> None:
-    size, e, heads = (
-        given["query"].shape,
-        given["embed_dim_to_check"],
-        given["num_heads"],
+    e, heads = given["embed_dim_to_check"], given["num_heads"]
+    size = tuple(given["query"].shape)
+    expect(
+        layer, len(size) in (2, 3), "query of shape (q, e) or (q, b, e)", size, WRONG
     )
-    told = "query of shape (q, e) or (q, b, e)"
-    expect(layer, len(size) in (2, 3), told, tuple(size), WRONG)
-    q, *batch, _ = size
-    fits(layer, given, "query", (None, *batch, e))
-    fits(layer, given, "key", (None, *batch, None))
-    fits(layer, given, "value", (given["key"].shape[0], *batch, None))
-    told = f"a number of heads that divides {e}"
-    expect(layer, e % heads == 0, told, heads, WRONG)
-    for name, x in zip(WEIGHTS, QKV, strict=True):
+    expect(layer, e % heads == 0, f"a number of heads that divides {e}", heads, WRONG)
+    for name in WEIGHTS:
         expect(layer, given[name] is not None, name, None, WRONG)
-        fits(layer, given, name, (e, given[x].shape[-1]))
-    count, other = (
-        sum(given[name] is not None for name in pair)
-        for pair in (OTHERS[3:5], OTHERS[5:])
-    )
+    for name in ("bias_k", "bias_v"):
+        bias = given[name]
+        given[name] = bias[None, None] if bias is not None and bias.ndim == 1 else bias
+    there = [given[name] is not None for name in OTHERS[3:]]
+    right = there[:2] == [False, False] or there == [True, True, False, False]
     told = "both bias_k and bias_v, and no static_k or static_v with them"
-    right = count == 0 or (count, other) == (2, 0)
-    expect(layer, right, told, f"{count} and {other}", WRONG)
-    each, static = math.prod((*batch, heads)), given["static_k"]
-    for bias, instead in zip(OTHERS[3:5], OTHERS[5:], strict=True):
-        if given[bias] is not None and given[bias].ndim == 1:
-            given[bias] = given[bias][None, None]
-        fits(layer, given, bias, (1, 1, e))
-        fits(layer, given, instead, (each, None, e // heads))
-    s = given["key"].shape[0] if static is None else static.shape[1]
-    fits(layer, given, "attn_mask", (each, q, s), (q, s))
-    fits(layer, given, "key_padding_mask", (*batch, s))
+    expect(layer, right, told, f"{sum(there[:2])} and {sum(there[2:])}", WRONG)
+    key, value, instead = given["key"].shape, given["value"].shape, given["static_k"]
+    q, *batch, i = size
+    each = math.prod((*batch, heads))
+    s = key[:1] if instead is None else instead.shape[1:2]
+    shapes: dict[str, list[Sequence[int | None]]] = {
+        "query": [(None, *batch, e)], "key": [(None, *batch, None)],
+        "value": [(*key[:1], *batch, None)], "q_proj_weight": [(e, i)],
+        "k_proj_weight": [(e, *key[-1:])], "v_proj_weight": [(e, *value[-1:])],
+        "bias_k": [(1, 1, e)], "bias_v": [(1, 1, e)],
+        "static_k": [(each, None, e // heads)], "static_v": [(each, None, e // heads)],
+        "attn_mask": [(each, q, *s), (q, *s)], "key_padding_mask": [(*batch, *s)],
+    }  # fmt: skip
+    for name, some in shapes.items():
+        fits(layer, given, name, *some)
     right = given["attn_mask"] is not None or not given["is_causal"]
     expect(layer, right, "an attn_mask, which is_causal only describes", None)
     for mask in (given["attn_mask"], given["key_padding_mask"]):
-        right = mask is None or mask.dtype == torch.bool or mask.is_floating_point()
-        told, got = "a mask of truth values or floating", mask is None or mask.dtype
-        expect(layer, right, told, got, WRONG)
+        if mask is not None and mask.dtype != torch.bool:
+            told = "a mask of truth values or floating"
+            expect(layer, mask.is_floating_point(), told, mask.dtype, WRONG)
 
 
 def _merged(given: Given, more: int) -> Tensor | None:

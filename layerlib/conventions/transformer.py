@@ -30,7 +30,7 @@ def built(init: Callable[..., None], ours: Mapping[type, type]) -> Callable[...,
     return build
 
 
-def transformer(_: str, __: int, given: Given) -> None:
+def fits_transformer(_: str, __: int, given: Given) -> None:
     """Source and target of one batch, and of the features of the model."""
     model, src, tgt = given["self"], given["src"], given["tgt"]
     at, found = 1 - model.batch_first, f"{tuple(src.shape)} and {tuple(tgt.shape)}"
@@ -43,7 +43,7 @@ def transformer(_: str, __: int, given: Given) -> None:
     expect("Transformer", features, told, found)
 
 
-def encoder(_: str, __: int, given: Given) -> None:
+def for_encoder(_: str, __: int, given: Given) -> None:
     """Masks that are added, and whether that of the tokens is causal.
 
     As in torch: layers that were handed in rely on it.
@@ -54,7 +54,7 @@ def encoder(_: str, __: int, given: Given) -> None:
     given["is_causal"] = hint(given, "src", "mask", "is_causal")
 
 
-def decoder(_: str, __: int, given: Given) -> None:
+def for_decoder(_: str, __: int, given: Given) -> None:
     """Whether the mask of the target is causal."""
     given["tgt_is_causal"] = hint(given, "tgt", "tgt_mask", "tgt_is_causal")
 

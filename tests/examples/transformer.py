@@ -198,13 +198,14 @@ ANSWERS = {
 
 MISTAKES = {
     "transformer": {
-        "the norm in the other place": ("if self.norm_first else", "if not self.norm_first else"),
-        "nothing is added to the stream": ("x + block(norm(x)) if", "block(norm(x)) if"),
-        "the memory is not read": ("self.multihead_attn, x, mem,", "self.multihead_attn, x, x,"),
-        "keys and values exchanged with queries": (
-            "return attention(x, memory, memory,",
-            "return attention(memory, x, x,",
-        ),
+        "the norm in the other place": ("if self.norm_first:", "if not self.norm_first:"),
+        "the norm in the other place, in the decoder": ("self._pre_norm if self.norm_first", "self._pre_norm if not self.norm_first"),
+        "nothing is added to the stream": ("x = src + self._sa_block(self.norm1(src)", "x = self._sa_block(self.norm1(src)"),
+        "the stream is not normalized": ("self.norm1(src + self._sa_block(src, *masks))", "src + self._sa_block(src, *masks)"),
+        "one norm for two": ("self._mha_block(self.norm2(x)", "self._mha_block(self.norm1(x)"),
+        "the memory is not read": ("self.multihead_attn(x, mem, mem,", "self.multihead_attn(x, x, x,"),
+        "keys and values exchanged with queries": ("self.self_attn(x, x, x,", "self.self_attn(-x, x, x,"),
+        "the masks of the memory for the target": ("other = memory, memory_mask,", "other = memory, tgt_mask,"),
         "no activation between the two layers": (
             "self.dropout(activation(self.linear1(x)))",
             "self.dropout(self.linear1(x))",
@@ -213,29 +214,44 @@ MISTAKES = {
             "self.dropout(activation(self.linear1(x)))",
             "activation(self.dropout(self.linear1(x)))",
         ),
-        "the last norm forgotten": ("x if self.norm is None else self.norm(x)", "x"),
-        "the same layer each time": ("for layer in self.layers:", "for layer in [self.layers[0]] * len(self.layers):"),
-        "tokens see those before them only": ("at[:, None] >= at", "at[:, None] > at"),
-        "the padding holds what was read": ("x if padding is None else x.masked_fill(padding, 0)", "x"),
-        "padding that is not at the end is left out": ("if self.mask_check and (", "if False and ("),
-        "padding is left out in training": (" or first.training:", ":"),
-        "a causal mask is not looked for": ("return mask.shape == causal.shape and", "return False and"),
-        "weights start as they start alone": ("nn.init.xavier_uniform_(parameter)", "pass"),
-        "layers that were handed in are changed": (
-            "set(self.modules()) - kept:",
-            "set(self.modules()) - {self}:",
+        "the last norm forgotten": ("src if self.norm is None else self.norm(src)", "src"),
+        "the last norm forgotten, in the decoder": ("tgt if self.norm is None else self.norm(tgt)", "tgt"),
+        "the same layer each time": (
+            "for layer in self.layers:\n            src",
+            "for layer in [self.layers[0]] * len(self.layers):\n            src",
         ),
-        "the layers inside stay torch's": ("LayerNorm, Linear, Multi", "LayerNorm, Multi"),
+        "the padding holds what was read": ("src if padding is None else src.masked_fill(padding, 0)", "src"),
+        "weights start as they start alone": ("nn.init.xavier_uniform_(parameter)", "pass"),
+        "the layers inside stay torch's": ("    nn.Linear: Linear,\n", ""),
+        "the blocks are not those of a subclass": (
+            "x + self._sa_block(x, *own)",
+            "x + _Layer._sa_block(self, x, *own)",
+        ),
     },
     "transformer contract": {
         "a default of its own": ("src_is_causal: bool | None = None", "src_is_causal: bool | None = False"),
         "a class without its line": ("    line = READ\n    __init__", "    __init__"),
+    },
+    "transformer purity": {
+        "torch's own attention": ("    nn.MultiheadAttention: MultiheadAttention,\n", ""),
+    },
+    "conventions.transformer": {
+        "tokens see those before them only": ("at[:, None] >= at", "at[:, None] > at"),
+        "padding that is not at the end is left out": ("if encoder.mask_check and (", "if False and ("),
+        "padding is left out in training": (" or first.training:", ":"),
+        "padding is left out for a gradient": ("torch.is_grad_enabled() and tracked", "False"),
+        "a causal mask is not looked for": ("return m.shape == (size, size) and", "return False and"),
+        "what was said is looked up": ("if given[said] is not None or m is None:", "if m is None:"),
+        "the masks are not added": ("mask if mask is None else added(mask", "mask if True else added(mask"),
+        "layers that were handed in are changed": (
+            "set(self.modules()) - kept:",
+            "set(self.modules()) - {self}:",
+        ),
         "children drawn again": (
             "        given = [x for x in (*args",
             "        torch.rand(1)\n        given = [x for x in (*args",
         ),
-    },
-    "transformer purity": {
-        "torch's own attention": ("Linear, MultiheadAttention, ", "Linear, "),
+        "source and target of two batches": ("src.ndim == 2 or src.shape[at] == tgt.shape[at]", "True"),
+        "other features": ("features = src.shape[-1] == tgt.shape[-1] == model.d_model", "features = src.shape[-1] == model.d_model"),
     },
 }  # fmt: skip
