@@ -8,7 +8,8 @@ arithmetic of its own is torch's, handed on: containers, parameters, losses, `in
 """
 # isort: skip_file
 # ruff: noqa: F403, F405, PLE0605
-# mypy: disable-error-code="assignment"  (ours take the place of torch's)
+# Ours take the place of what stars give, torch's above all.
+# mypy: disable-error-code="assignment"
 
 import importlib
 import inspect

@@ -1,13 +1,11 @@
 """What every public class and function keeps, by going over the package."""
 
-import ast
 import copy
 import inspect
 import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,7 +19,6 @@ from examples import (
     FUNCTIONS,
     Example,
     classes,
-    families,
     functions,
     torch_class,
     torch_function,
@@ -360,16 +357,6 @@ def test_line_is_an_object_and_says_what_the_layer_does(name: str) -> None:
         assert cls.line.name == cls.by.__name__
     else:
         assert cls.line in vars(inspect.getmodule(cls)).values()
-
-
-@pytest.mark.parametrize("family", families(), ids=lambda f: f.__name__)
-def test_functions_are_short(family: ModuleType) -> None:
-    for node in ast.walk(ast.parse(inspect.getsource(family))):
-        if isinstance(node, ast.FunctionDef):
-            inside = [n for n in ast.walk(node) if isinstance(n, ast.stmt)]
-            told = [n for n in inside if isinstance(n, ast.FunctionDef)]
-            told += [n for n in told if ast.get_docstring(n)]
-            assert len(inside) - len(told) <= 25, node.name
 
 
 @pytest.mark.parametrize("name", [*EACH_CLASS, *EACH_FUNCTION])
