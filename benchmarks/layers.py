@@ -138,7 +138,7 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        name = re.search(r"^model name\s*: (.*)$", told, re.MULTILINE)[1]
+        name = [*re.findall(r"^model name\s*: (.*)$", told, re.MULTILINE), name][0]
     return (
         f"{name}, {os.cpu_count()} cores; {platform.system()} {platform.release()}\n"
         f"Python {platform.python_version()}, torch {torch.__version__}, "

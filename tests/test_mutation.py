@@ -91,6 +91,12 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "shares of another number of parts": ("abs(x[0] * parts - 1) < 1e-6", "True"),
         "the cells that decide unchecked": ("right = bool(seen) and math", "right = True or math"),
     },
+    "lab.show": {
+        "the lines of another module left out": ("isinstance(getattr(home, n, 0), Line | Bend)", "False"),
+        "several functions at once": ("obj[0] if isinstance(obj, tuple) and obj else obj", "obj"),
+        "all lines of the module": ("if name in names]", "]"),
+        "moves without the gradient": ("if backward:", "if backward is None:"),
+    },
     "lab.still": {
         "ids that stand twice on a page": ('"svg.hashsalt": alt', '"svg.hashsalt": ""'),
         "black on a dark page": (r'r"\1: currentColor"', 'r"\1: #000000"'),
