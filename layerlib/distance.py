@@ -41,7 +41,7 @@ def _raised(length: Tensor, eps: float) -> Tensor:
 def cosine_similarity(
     x1: Shaped[Tensor, "..."],
     x2: Shaped[Tensor, "..."],
-    dim: int = 1,
+    dim: int = 1,  # noqa: ARG001  (by_pair has used it)
     eps: float = 1e-8,
 ) -> Shaped[Tensor, "..."]:
     """``(..., i, ...), (..., i, ...) -> (..., ...)``: the dot product of directions.

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "pairwise_distance": [
         Example([(4, 3), (4, 3)], kwargs={"p": 3.0, "eps": 0.1, "keepdim": True}),
         Example([(3,), (3,)]),
+        *(Example([(4, 3), (3,)], (p,)) for p in (float("inf"), -float("inf"), 0.0)),
     ],
 }
 
