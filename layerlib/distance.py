@@ -28,7 +28,7 @@ def _length(x: Tensor, p: float) -> Tensor:
     if p == 0:  # a count
         return TOTAL(SIGN(size.detach()))
     total = TOTAL(POWER(size.masked_fill(size == 0, 0), p))
-    return SIGN(total) * POWER(total.masked_fill(total == 0, 1), 1 / p)
+    return POWER(total, 1 / p)
 
 
 @with_gradient(lambda _needed, cotangent, *_: [cotangent, None], keeps_inputs=False)

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ class Kernel(NamedTuple):
             )
 
 
+@no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Windows(Deferred):
     """``(..., *n) -> (..., *m, k)``: what the kernel sees from each of its places."""
