@@ -28,7 +28,7 @@ def _length(x: Tensor, p: float) -> Tensor:
     if p == 0:  # a count
         return TOTAL(SIGN(size.detach()))
     total = TOTAL(POWER(size.masked_fill(size == 0, 0), p))
-    return SIGN(total) * POWER(total.masked_fill(total == 0, 1), 1 / p)
+    return POWER(total, 1 / p)
 
 
 @with_gradient(lambda _needed, cotangent, *_: [cotangent, None], keeps_inputs=False)
@@ -41,7 +41,7 @@ def _raised(length: Tensor, eps: float) -> Tensor:
 def cosine_similarity(
     x1: Shaped[Tensor, "..."],
     x2: Shaped[Tensor, "..."],
-    dim: int = 1,
+    dim: int = 1,  # noqa: ARG001  (by_pair has used it)
     eps: float = 1e-8,
 ) -> Shaped[Tensor, "..."]:
     """``(..., i, ...), (..., i, ...) -> (..., ...)``: the dot product of directions.

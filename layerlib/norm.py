@@ -8,18 +8,18 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, instancenorm
 
+from layerlib.conventions.cross_map import cross_map
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.norm import (
+    Affine,
     by_axis,
     by_channel,
     by_group,
     by_neighbors,
     by_shape,
-    reach,
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.distance import AT_LEAST, POWER, _length
-from layerlib.engine.gradient import with_gradient
 from layerlib.engine.pieces import InPieces
 from layerlib.engine.kernel import Kernel
 from layerlib.windows import windows
@@ -159,9 +159,8 @@ def batch_norm(
 ) -> Real:  # fmt: skip
     """``(b, c, ...) -> (b, c, ...)``: each channel gets mean zero and variance one.
 
-    In training the averages are over the batch and all positions, and the running ones,
-    where given, follow them: momentum is the weight of the new, and their variance is
-    the _unbiased one. At inference the running ones are used.
+    In training over the batch and all positions. The running averages follow, with an
+    unbiased variance: momentum is the weight of the new. At inference they are used.
 
     Raises:
         ValueError: a parameter does not fit, or a channel has a single value.
@@ -227,7 +226,7 @@ def group_norm(
 
 @convention(by_shape)
 def layer_norm(
-    input: Real, normalized_shape: Sequence[int], weight: Maybe = None,
+    input: Real, normalized_shape: Sequence[int], weight: Maybe = None,  # noqa: ARG001
     bias: Maybe = None, eps: float = 1e-5,
 ) -> Real:  # fmt: skip
     """``(..., *n) -> (..., *n)``: mean zero and variance one over the last axes.
@@ -247,7 +246,7 @@ def layer_norm(
 
 @convention(by_shape)
 def rms_norm(
-    input: Number, normalized_shape: Sequence[int], weight: Maybe = None,
+    input: Number, normalized_shape: Sequence[int], weight: Maybe = None,  # noqa: ARG001
     eps: float | None = None,
 ) -> Number:  # fmt: skip
     """``(..., *n) -> (..., *n)``: the root mean square over the last axes becomes one.
@@ -296,39 +295,13 @@ def local_response_norm(
     return y.reshape(input.shape)
 
 
-def _cross_strength(x: Tensor, size: int, alpha: float, k: float) -> Tensor:
-    """A running sum over the channels that never gives back the first."""
-    square, half = x * x, (size - 1) // 2
-    late = torch.arange(x.shape[1], device=x.device)[:, None] > half
-    total = _neighbors(square, half, half) + late * square[:, :1]
-    return total * (alpha / size) + k
-
-
-def _cross_gradient(
-    _needed: Any, g: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float
-) -> list[Tensor]:
-    """As torch has it: it sums over other channels than the output."""
-    strength = _cross_strength(x, size, alpha, k)
-    straight = g * POWER(strength, -beta)
-    pull = _neighbors(straight * x / strength, *reach(size))
-    return [straight - 2 * alpha * beta / size * x * pull]
-
-
-@with_gradient(_cross_gradient)
-def _crossed(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """Each channel over the strength of those nearby."""
-    return x * POWER(_cross_strength(x, size, alpha, k), -beta)
-
-
-@convention(by_neighbors)
-def _cross_map(input: Real, size: int, alpha: float, beta: float, k: float) -> Real:
-    return _crossed(MERGED(input), size, alpha, beta, k).reshape(input.shape)
-
-
 @convention(by_axis)
 def normalize(
-    input: Number, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12,
-    out: Maybe = None,
+    input: Number,
+    p: float = 2.0,
+    dim: int | tuple[int, ...] = 1,  # noqa: ARG001  (by_axis has used it)
+    eps: float = 1e-12,
+    out: Maybe = None,  # noqa: ARG001
 ) -> Number:  # fmt: skip
     """``(...) -> (...)``: vectors along `dim`, over their `p`-norm: of length one.
 
@@ -347,24 +320,7 @@ def normalize(
     return input / AT_LEAST(_length(input, p), eps)
 
 
-class _Affine(nn.Module):
-    """A norm that starts with weights of one, biases of zero, and no batch seen."""
-
-    def reset_parameters(self) -> None:
-        """Weights of one, biases of zero; the running averages as before any batch."""
-        self.reset_running_stats()
-        for name, fill in (("weight", nn.init.ones_), ("bias", nn.init.zeros_)):
-            if getattr(self, name, None) is not None:
-                fill(getattr(self, name))
-
-    def reset_running_stats(self) -> None:
-        """Mean zero and variance one, where they are kept, and no batch counted."""
-        for name in ("running_mean", "running_var", "num_batches_tracked"):
-            if getattr(self, name, None) is not None:
-                nn.init.constant_(getattr(self, name), name == "running_var")
-
-
-class _BatchNorm(_Affine, batchnorm._BatchNorm):  # noqa: SLF001
+class _BatchNorm(Affine, batchnorm._BatchNorm):  # noqa: SLF001
     line = BATCH
 
     def forward(self, input: Real) -> Real:
@@ -386,7 +342,7 @@ class _BatchNorm(_Affine, batchnorm._BatchNorm):  # noqa: SLF001
         return self.momentum or 0.0
 
 
-class _InstanceNorm(_Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
     line = INSTANCE
 
     def forward(self, input: Real) -> Real:
@@ -424,55 +380,56 @@ class InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
     """``(b, c, d, h, w) -> (b, c, d, h, w)``: `torch.nn.InstanceNorm3d`."""
 
 
-class LazyBatchNorm1d(nn.LazyBatchNorm1d, _BatchNorm):
-    """``(b, c, n) -> (b, c, n)``: its input tells it ``c``."""
-
-    cls_to_become = BatchNorm1d
-
-
-class LazyBatchNorm2d(nn.LazyBatchNorm2d, _BatchNorm):
-    """``(b, c, h, w) -> (b, c, h, w)``: its input tells it ``c``."""
-
-    cls_to_become = BatchNorm2d
+class _Lazy(nn.Module):
+    def __init_subclass__(cls, *, to: type[nn.Module] | None = None) -> None:
+        """Keeps the class that it becomes at its first input."""
+        super().__init_subclass__()
+        cls.cls_to_become = to
 
 
-class LazyBatchNorm3d(nn.LazyBatchNorm3d, _BatchNorm):
-    """``(b, c, d, h, w) -> (b, c, d, h, w)``: its input tells it ``c``."""
-
-    cls_to_become = BatchNorm3d
+class LazyBatchNorm1d(_Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d):
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyInstanceNorm1d(nn.LazyInstanceNorm1d, _InstanceNorm):
-    """``(b, c, n) -> (b, c, n)``: its input tells it ``c``."""
-
-    cls_to_become = InstanceNorm1d
+class LazyBatchNorm2d(_Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d):
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyInstanceNorm2d(nn.LazyInstanceNorm2d, _InstanceNorm):
-    """``(b, c, h, w) -> (b, c, h, w)``: its input tells it ``c``."""
-
-    cls_to_become = InstanceNorm2d
+class LazyBatchNorm3d(_Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d):
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyInstanceNorm3d(nn.LazyInstanceNorm3d, _InstanceNorm):
-    """``(b, c, d, h, w) -> (b, c, d, h, w)``: its input tells it ``c``."""
+class LazyInstanceNorm1d(
+    _Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d
+):
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
-    cls_to_become = InstanceNorm3d
+
+class LazyInstanceNorm2d(
+    _Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d
+):
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LayerNorm(Computed, _Affine, nn.LayerNorm, by=layer_norm):
+class LazyInstanceNorm3d(
+    _Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d
+):
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
+
+
+class LayerNorm(Computed, Affine, nn.LayerNorm, by=layer_norm):
     """``(..., *n) -> (..., *n)``: `layer_norm`, affine for each feature."""
 
     line = LAYER
 
 
-class GroupNorm(Computed, _Affine, nn.GroupNorm, by=group_norm):
+class GroupNorm(Computed, Affine, nn.GroupNorm, by=group_norm):
     """``(b, c, ...) -> (b, c, ...)``: `group_norm`, affine for each channel."""
 
     line = GROUP
 
 
-class RMSNorm(_Affine, nn.RMSNorm):
+class RMSNorm(Affine, nn.RMSNorm):
     """``(..., *n) -> (..., *n)``: `rms_norm`, with a weight for each feature."""
 
     line = TOTAL
@@ -499,4 +456,5 @@ class CrossMapLRN2d(nn.CrossMapLRN2d):
 
     def forward(self, input: Number) -> Number:
         """Each channel over the strength of those nearby."""
-        return _cross_map(input, self.size, self.alpha, self.beta, float(self.k))
+        settings = (self.size, self.alpha, self.beta, self.k)
+        return cross_map(_neighbors, input, *settings)

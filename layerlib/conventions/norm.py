@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from layerlib.conventions.dtypes import HALVES, wide
 from layerlib.conventions.expect import expect
@@ -103,17 +103,13 @@ def by_shape(layer: str, _: int, given: Given) -> Finish:
 
 
 def by_neighbors(layer: str, _: int, given: Given) -> Finish:
-    """Of `local_response_norm` and `CrossMapLRN2d`."""
-    x, size, old = given["input"], given["size"], "cross" in layer
-    layer = "CrossMapLRN2d" if old else layer
-    fits = (x.ndim == 4 if old else x.ndim >= 3) and size >= 1
-    axes = "of 4 axes" if old else "of shape (batch, channels, *n)"
-    got = f"{tuple(x.shape)} and {size}"
-    got = f"shape {tuple(x.shape)} and size {size}" if old else got
-    expect(layer, fits, f"an input {axes} and a positive size", got)
-    given["input"] = wide(x.contiguous() if old else x)
+    """Of `local_response_norm`."""
+    x, size = given["input"], given["size"]
+    told = "an input of shape (batch, channels, *n) and a positive size"
+    expect(layer, x.ndim >= 3 and size >= 1, told, f"{tuple(x.shape)} and {size}")
+    given["input"] = wide(x)
     # torch pools the squares of three axes and more, and in autocast with 32 bits.
-    cast = x.ndim > 3 and not old and x.is_cpu and torch.is_autocast_enabled("cpu")
+    cast = x.ndim > 3 and x.is_cpu and torch.is_autocast_enabled("cpu")
     kind = given["input"].dtype if cast else x.dtype
     return lambda y: y.to(kind) if x.numel() else x
 
@@ -134,9 +130,18 @@ def by_axis(layer: str, _: int, given: Given) -> Finish:
     return finish
 
 
-def reach(size: int) -> tuple[int, int]:
-    """How many channels before and after the gradient of `CrossMapLRN2d` sums."""
-    told = "a size above 1 (torch has no gradient of a size of 1)"
-    expect("CrossMapLRN2d", size > 1, told, size)
-    before = int(size - (size - 1) / 2)
-    return before, size - 1 - before
+class Affine(nn.Module):
+    """A norm that starts with weights of one, biases of zero, and no batch seen."""
+
+    def reset_parameters(self) -> None:
+        """Weights of one, biases of zero; the running averages as before any batch."""
+        self.reset_running_stats()
+        for name, fill in (("weight", nn.init.ones_), ("bias", nn.init.zeros_)):
+            if getattr(self, name, None) is not None:
+                fill(getattr(self, name))
+
+    def reset_running_stats(self) -> None:
+        """Mean zero and variance one, where they are kept, and no batch counted."""
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            if getattr(self, name, None) is not None:
+                nn.init.constant_(getattr(self, name), name == "running_var")

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "pairwise_distance": [
         Example([(4, 3), (4, 3)], kwargs={"p": 3.0, "eps": 0.1, "keepdim": True}),
         Example([(3,), (3,)]),
+        *(Example([(4, 3), (3,)], (p,)) for p in (float("inf"), -float("inf"), 0.0)),
     ],
 }
 
@@ -42,7 +43,7 @@ ANSWERS = {
 
 MISTAKES = {
     "distance": {
-        "the length without its root": ("POWER(total.masked_fill(total == 0, 1), 1 / p)", "total"),
+        "the length without its root": ("return POWER(total, 1 / p)", "return total"),
         "eps taken off": ("x1 - x2 + eps", "x1 - x2 - eps"),
         "eps added to the length": ("_length(x1 - x2 + eps, p)", "_length(x1 - x2, p) + eps"),
         "the sum of two vectors": ("x1 - x2 + eps", "x1 + x2 + eps"),
@@ -53,8 +54,8 @@ MISTAKES = {
         "eps added to the product": ("AT_LEAST(length, eps)", "length + eps"),
         "the gradient stops at a raised length": ("[cotangent, None]", "[cotangent * 0, None]"),
         "no length is divided by": ("x / _raised", "x * _raised"),
-        "the gradient of no length": ("total.masked_fill(total == 0, 1)", "total"),
         "a number of zero with a slope": ("size.masked_fill(size == 0, 0)", "size"),
+        "the largest of nothing but signs": ("LARGEST(size) if", "LARGEST(SIGN(size)) if"),
         "the product of the bare vectors": ("return DOT(one, two)", "return DOT(x1, x2)"),
     },
     "conventions.distance": {
