@@ -15,7 +15,7 @@ ROWS = Recipe("... h, y h -> ... y")
 
 def padded(layer: Any, x: Tensor) -> Tensor:
     """Axis by axis, the product with a matrix of ones; outside, the value."""
-    widths, value = [*layer.padding], getattr(layer, "value", 0.0)
+    widths, value = [*layer.padding], layer.value or 0.0
     for axis, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
         n = x.shape[-1 - axis]
         mode, least = MODES.get(layer.mode, lambda at, _: at), max(-before, 0)
