@@ -327,6 +327,7 @@ def test_layout_of_the_output_is_torchs(n: int, dtype: torch.dtype) -> None:
     assert OURS[n](x, weight).is_contiguous()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated")
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_forward_mode_and_batched_gradients(n: int, stride: int) -> None:
