@@ -15,7 +15,8 @@ def conv(layer: Any, x: Tensor) -> Tensor:
     n, g = len(layer.kernel_size), layer.groups
     batch = x if x.ndim == n + 2 else x[None]
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    padded = pad(batch, layer._reversed_padding_repeated_twice, mode)
+    around = layer._reversed_padding_repeated_twice  # noqa: SLF001
+    padded = pad(batch, around, mode)
     kernel = Kernel(layer.kernel_size, layer.stride, layer.dilation)
     seen = windows(GROUPS(padded, g=g), kernel).tensor()
     y = MERGED(CONV(seen, KERNELS(layer.weight, g=g)))
