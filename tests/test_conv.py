@@ -300,6 +300,49 @@ def test_transforms(groups: int) -> None:
     torch.testing.assert_close(gradients(conv2d), gradients(functional.conv2d))
 
 
+class Standardized(Conv2d):
+    """What subclasses in the wild do: another weight for the same arithmetic."""
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Any:
+        return super()._conv_forward(input, weight - weight.mean(), bias)
+
+
+def test_a_subclass_may_override_the_inner_forward() -> None:
+    layer = Standardized(4, 8, 3).double()
+    weight = layer.weight - layer.weight.mean()
+    x = randn(2, 4, 7, 9)
+    torch.testing.assert_close(layer(x), functional.conv2d(x, weight, layer.bias))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("n", [2, 3])
+def test_layout_of_the_output_is_torchs(n: int, dtype: torch.dtype) -> None:
+    last = torch.channels_last if n == 2 else torch.channels_last_3d
+    x, weight, _ = tensors(n, dtype=dtype)
+    for given in (
+        (x.to(memory_format=last), weight),
+        (x, weight.to(memory_format=last)),
+    ):
+        assert OURS[n](*given).stride() == THEIRS[n](*given).stride()
+    assert OURS[n](x, weight).is_contiguous()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated")
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_forward_mode_and_batched_gradients(n: int, stride: int) -> None:
+    given = [x[:1] if k == 0 else x for k, x in enumerate(tensors(n))]
+    tangents, found = tuple(x.cos() for x in given), []
+    for f in (OURS[n], THEIRS[n]):
+        call = lambda *x, f=f: f(*x, stride=stride)  # noqa: E731
+        leaves = [x.detach().requires_grad_() for x in given]
+        y = call(*leaves)
+        many = torch.stack([randn(*y.shape), randn(*y.shape).sin()])
+        back = torch.autograd.grad(y, leaves, many, is_grads_batched=True)
+        found.append((torch.func.jvp(call, tuple(given), tangents), back))
+    torch.testing.assert_close(*found)
+
+
 def test_autocast_as_in_torch() -> None:
     given = tensors(2, dtype=torch.float32)
     few, many = [x.bfloat16().double() for x in given], [x.double() for x in given]

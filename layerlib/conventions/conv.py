@@ -72,13 +72,12 @@ def _prepared(layer: str, n: int, given: Given, outputs: int) -> Finish:
     given |= {"input": wide(x), "weight": wide(weight)}
     given["bias"] = None if bias is None else wide(bias)
     last = _channels_last(x) or _channels_last(weight)
+    return lambda y: _finished(y.to(x.dtype), last, had_batch)
 
-    def finish(y: Tensor) -> Tensor:
-        y = y.to(x.dtype)
-        y = y.movedim(1, -1).contiguous().movedim(-1, 1) if last else y
-        return y if had_batch else y[0]
 
-    return finish
+def _finished(y: Tensor, last: bool, had_batch: bool) -> Tensor:
+    y = y.movedim(1, -1).contiguous().movedim(-1, 1) if last else y
+    return y if had_batch else y[0]
 
 
 def _channels_last(x: Tensor) -> bool:

@@ -102,7 +102,7 @@ def _arranged(line: Recipe, inputs: Sequence[Operand], n: int) -> Arranged | Non
     terms = ({*b, *g, *i, *space}, {*g, *o, *i}, {*b, *g, *o, *space})
     fits = terms == ({*one}, {*kernels}, {*out}) and out[-len(space) :] == space
     ks = [k in term for term in (*line.inputs, line.output)]
-    whole = sum(len(sizes[a]) for a in space) == n
+    whole = sum(len(sizes[a]) for a in space) == n and {*kernels}.isdisjoint(space)
     if not (fits and whole and ks[1] and ks[0] != ks[2]) or isinstance(
         second, Deferred
     ):

@@ -1,0 +1,34 @@
+"""Transposed convolutions in a few lines: a line, stamps that are added, a crop."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from layerlib.conv import BIAS, GROUPS, MERGED
+from layerlib.conv_transpose import CONV_TRANSPOSE, KERNELS
+from layerlib.engine.windows import Kernel
+from layerlib.windows import overlap_add, pad
+
+
+def conv_transpose(layer: Any, x: Tensor, output_size: Any = None) -> Tensor:
+    """Each cell stamps the kernels, cropped to the size that is asked for."""
+    n, g, p = len(layer.kernel_size), layer.groups, layer.padding
+    batch = x if x.ndim == n + 2 else x[None]
+    kernel = Kernel(layer.kernel_size, layer.stride, layer.dilation)
+    stamps = CONV_TRANSPOSE(GROUPS(batch, g=g), KERNELS(layer.weight, g=g))
+    length, more = kernel.length(x.shape[-n:]), layer.output_padding
+    usual = [m - 2 * a + e for m, a, e in zip(length, p, more, strict=True)]
+    size = [*zip(length, p, output_size or usual, strict=True)]
+    widths = [w for m, a, left in reversed(size) for w in (-a, left + a - m)]
+    y = pad(MERGED(overlap_add(stamps, length, kernel)), widths)
+    y = y if layer.bias is None else y + BIAS[n](layer.bias)
+    return y if x.ndim == n + 2 else y[0]
+
+
+SHORT: dict[str, Callable[..., Tensor]] = {
+    f"{lazy}ConvTranspose{n}d": conv_transpose
+    for n in (1, 2, 3)
+    for lazy in ("", "Lazy")
+}
+LEFT: dict[str, set[int]] = {}
