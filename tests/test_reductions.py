@@ -77,6 +77,15 @@ def test_windows_at_told_cells(lead: tuple[int, ...]) -> None:
         torch.testing.assert_close(LINES[name](seen), LINES[name](seen.tensor()))
 
 
+def test_the_first_of_several_and_the_last_nan() -> None:
+    x = torch.tensor([[[1.0, 2.0, 2.0], [2.0, torch.nan, 0.0], [torch.nan, 0.0, 3.0]]])
+    seen = Windows(x[None], Kernel((2, 3), (1, 1), (1, 1)))
+    assert argmax(seen).tolist() == [[[[4], [6]]]]
+    ties = Windows(x[None, :, :1], Kernel((1, 3), (1, 1), (1, 1)))
+    assert argmax(ties).tolist() == [[[[1]]]]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @pytest.mark.parametrize("name", LINES)
 def test_transforms(name: str) -> None:
     x, kernel = randn(3, 2, 3, 7, 6), Kernel((3, 2), (2, 1), (1, 1))
