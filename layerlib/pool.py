@@ -144,9 +144,11 @@ def lp_pool(
     Source: `torch.nn.functional.lp_pool2d`.
     """
     n = len(kernel_size)
-    if math.isinf(norm_type):
+    if abs(norm_type) == math.inf:
         sign = math.copysign(1, norm_type)
-        largest = max_pool[n - 1](sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode)
+        largest = max_pool[n - 1](
+            sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode
+        )
         return sign * largest
     powers = POWER(input, norm_type)
     mean = avg_pool[n - 1](powers, kernel_size, stride, 0, ceil_mode)
@@ -207,7 +209,9 @@ def mean_of_bins(n: int, m: int) -> Band:
 
 
 @along(convention.adaptive)
-def adaptive_avg_pool(input: Float[Tensor, "..."], output_size: Bins) -> Float[Tensor, "..."]:
+def adaptive_avg_pool(
+    input: Float[Tensor, "..."], output_size: Bins
+) -> Float[Tensor, "..."]:
     """``(b, c, *n) -> (b, c, *m)``: the means of ``m`` `bins` along each axis.
 
     One small matrix for each axis. None keeps the size of an axis.

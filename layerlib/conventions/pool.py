@@ -14,6 +14,14 @@ from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given
 
 Finish = Callable[[Any], Any]
+PLANES = {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"}
+LAYOUT = {*PLANES, "max_unpool2d", "max_pool3d", "avg_pool1d"}
+LAYOUT |= {"adaptive_avg_pool1d", "adaptive_max_pool1d"}
+"""Which keep channels last in memory."""
+SINGLE = {f"{name}_pool3d" for name in ("max", "avg", "adaptive_avg", "adaptive_max")}
+SINGLE |= {"fractional_max_pool2d", "fractional_max_pool3d"}
+SINGLE |= {"max_unpool1d", "max_unpool2d", "max_unpool3d"}
+"""Which torch.autocast computes in 32 bits on a CPU."""
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -29,7 +37,7 @@ def exact(x: Tensor) -> Tensor:
 
 def laid_out(x: Tensor, like: Tensor) -> Tensor:
     """`x`, with its channels last in memory if those of `like` are."""
-    if like.ndim > 3 and not like.is_contiguous() and like.movedim(1, -1).is_contiguous():
+    if not like.is_contiguous() and like.movedim(1, -1).is_contiguous():
         return x.movedim(1, -1).contiguous().movedim(-1, 1)
     return x.contiguous()
 
@@ -53,18 +61,22 @@ def ready(
     input = given["input"]  # noqa: A001
     batch, has_batch = check(layer, n, input, also, filled)
     given["input"] = wide(batch)
+    like = batch if has_batch and layer in LAYOUT else batch[:0].contiguous()
+    single = layer in SINGLE and input.device.type == "cpu"
+    single &= torch.is_autocast_enabled("cpu")
+    single &= layer != "max_pool3d" or not given["return_indices"]
+    dtype = given["input"].dtype if single else input.dtype
+    return partial(finished, like, dtype, has_batch)
 
-    return partial(finished, input, has_batch)
 
-
-def finished(input: Tensor, has_batch: bool, output: Any) -> Any:
-    """The output in the layout and dtype of the input, and without a batch if it was."""
+def finished(like: Tensor, dtype: torch.dtype, has_batch: bool, output: Any) -> Any:
+    """The output in its layout and dtype, and without a batch if the input had none."""
     if isinstance(output, tuple):
-        return tuple([finished(input, has_batch, each) for each in output])
-    output = laid_out(output, input if has_batch else input[None])
+        return tuple([finished(like, dtype, has_batch, each) for each in output])
+    output = laid_out(output, like)
     if output.is_floating_point():
         # The first power: torch has second gradients here, and they are zeros.
-        output = output.to(input.dtype).pow(1)
+        output = output.to(dtype).pow(1)
     return output if has_batch else output[0]
 
 
@@ -99,12 +111,16 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         given["stride"] = given["kernel_size"]
     names = ("kernel_size", "stride", "padding", "dilation")
     asked = [given.get(name, 1) for name in names]
-    each = [numbers(layer, *one, len(lengths)) for one in zip(names, asked, strict=True)]
+    each = [
+        numbers(layer, *one, len(lengths)) for one in zip(names, asked, strict=True)
+    ]
     given.update({k: v for k, v in zip(names, each, strict=True) if k in given})
     around, beyond = [], []
     for size, k, s, p, d in zip(lengths, *each, strict=True):
         told = "kernel_size, stride and dilation of at least 1 and padding from 0 to half of kernel_size"
-        expect(layer, min(k, s, d) >= 1 and 0 <= 2 * p <= k, told, f"{k}, {s}, {d} and {p}")
+        expect(
+            layer, min(k, s, d) >= 1 and 0 <= 2 * p <= k, told, f"{k}, {s}, {d} and {p}"
+        )
         (m,) = counts([size + 2 * p + (s - 1) * given["ceil_mode"]], [k], [s], [d])
         # No window begins in the padding on the right.
         m -= given["ceil_mode"] and (m - 1) * s >= size + p
@@ -139,7 +155,9 @@ def fractional(layer: str, n: int, given: Given) -> Finish:
         ratio = numbers(layer, "output_ratio", given["output_ratio"], n)
         size = [int(a * r) for a, r in zip(lengths, ratio, strict=True)]
     size = given["output_size"] = numbers(layer, "output_size", size, n)
-    kernel = given["kernel_size"] = numbers(layer, "kernel_size", given["kernel_size"], n)
+    kernel = given["kernel_size"] = numbers(
+        layer, "kernel_size", given["kernel_size"], n
+    )
     axes = zip(lengths, size, kernel, strict=True)
     told = f"an output_size of {size} and a kernel_size of {kernel} on {tuple(lengths)}"
     fits = all(m >= 0 and 0 < k <= a - m + (n == 2) for a, m, k in axes)

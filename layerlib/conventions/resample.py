@@ -47,15 +47,16 @@ def resampling(layer: str, _n: int, given: Given) -> Callable[[Tensor], Tensor]:
         if kept or (mode == "nearest" and b == 2 * a):
             scales[axis] = None
     given.update(input=wide(input), size=size, scale_factor=scales)
-    return lambda output: laid_out(output, input).to(input.dtype)
+    like = input if input.ndim > 3 else input[:0].contiguous()
+    return lambda output: laid_out(output, like).to(input.dtype)
 
 
 def _target(layer: str, given: Given) -> tuple[list[int], list[float | None]]:
     """The size of the output, and along each axis the scale that was asked for."""
     lengths, size = given["input"].shape[2:], given["size"]
     scale, recompute = given["scale_factor"], given["recompute_scale_factor"]
-    told = f"size={size} and scale_factor={scale}"
     one = (size is None) != (scale is None)
+    told = "" if one else f"size={size} and scale_factor={scale}"
     expect(layer, one, "a size or a scale_factor, and not both", told)
     asked, n = size if scale is None else scale, len(lengths)
     each: list[Any] = list(asked) if isinstance(asked, list | tuple) else [asked] * n

@@ -46,7 +46,7 @@ class Band(Deferred):
         return full.scatter_add(1, self.cells, weights)[:, : self.length]
 
     def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
-        """A tensor times such matrices: one axis after another, what shrinks first."""
+        """A tensor times such matrices: one axis after another."""
         x, *bands = inputs
         if not (isinstance(line, Recipe) and isinstance(x, Tensor)):
             return super().run(line, inputs, **sizes)
@@ -56,8 +56,9 @@ class Band(Deferred):
         if line.output != _renamed(first, steps):
             return super().run(line, inputs, **sizes)
         each = [(axis, band) for (axis, _), band in zip(steps, bands, strict=True)]
-        torchs = each[::-1]  # bytes are rounded after each axis
-        for axis, band in torchs if x.dtype == torch.uint8 else sorted(each, key=_growth):
+        rows, columns = bands[0].shape
+        # Along the last axis reading is slow: it comes when there is least to read.
+        for axis, band in each if rows < columns and x.dtype != torch.uint8 else each[::-1]:
             x = band.along(x, axis)  # type: ignore[union-attr]
         return x
 
@@ -84,12 +85,6 @@ def _renamed(names: Sequence[str], steps: Sequence[tuple[int, str]]) -> tuple[st
     for axis, name in steps:
         found[axis] = name
     return tuple(found)
-
-
-def _growth(step: tuple[int, Operand]) -> tuple[float, int]:
-    """By how much an axis grows; the last one is read slowest, when all is small."""
-    axis, (m, n) = step[0], step[1].shape
-    return m / max(n, 1), axis if m < n else -axis
 
 
 def _column(x: Tensor, axis: int) -> Tensor:
