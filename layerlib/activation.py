@@ -25,7 +25,7 @@ Number = int | float
 EXP = Bend("exp", torch.exp)
 LOG = Bend("log", torch.log)
 GATE = Recipe("..., ... -> ...")
-PRELU = Recipe("b c n, c -> b c n")
+PRELU = Recipe("b c ..., c -> b c ...")
 LARGEST = Reduce("b c n -> b 1 n", "max")
 SOFTMAX = Reduce("b c n -> b 1 n", "sum")
 
