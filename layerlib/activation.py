@@ -25,7 +25,7 @@ Number = int | float
 EXP = Bend("exp", torch.exp)
 LOG = Bend("log", torch.log)
 GATE = Recipe("..., ... -> ...")
-PRELU = Recipe("b c n, c -> b c n")
+PRELU = Recipe("b c ..., c -> b c ...")
 LARGEST = Reduce("b c n -> b 1 n", "max")
 SOFTMAX = Reduce("b c n -> b 1 n", "sum")
 
@@ -94,10 +94,7 @@ def leaky_relu(input: Each, negative_slope: Number = 0.01) -> Each:
 def rrelu(
     input: Each, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False
 ) -> Each:
-    """`leaky_relu` with a slope drawn for each number: https://arxiv.org/abs/1505.00853.
-
-    In training it lies between `lower` and `upper`, and later it is their mean.
-    """
+    """`leaky_relu`, its slopes drawn in training: https://arxiv.org/abs/1505.00853."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
     return GATE(slopes(input, lower, upper), input)
@@ -105,10 +102,7 @@ def rrelu(
 
 @asked(channels, "(b, c, ...), (c,) -> (b, c, ...)", InPieces("b c n, c -> b c n", "b"))
 def prelu(input: Each, weight: Each) -> Each:
-    """`leaky_relu`, its slope a parameter: https://arxiv.org/abs/1502.01852.
-
-    One number serves all channels; what has no axis ``c`` has one channel.
-    """
+    """`leaky_relu`, its slopes a parameter: https://arxiv.org/abs/1502.01852."""
     positive = above(input, 0, nan=False)
     return keep(input, positive) + PRELU(keep(input, ~positive), weight)
 
@@ -130,10 +124,9 @@ def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
 
 @each(_gelu_slope, inplace=False)
 def gelu(input: Each, approximate: str = "none") -> Each:
-    """x times the probability that a normal number is below x.
+    """x times the probability of a normal number below x: https://arxiv.org/abs/1606.08415.
 
-    With ``approximate="tanh"`` that probability is the sigmoid of a polynomial:
-    https://arxiv.org/abs/1606.08415.
+    With ``approximate="tanh"`` that probability is the sigmoid of a polynomial.
     """
     if approximate == "none":
         return input * _normal_below(input)

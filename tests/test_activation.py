@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from examples import randn
+from examples.activation import CLASSES
 from layerlib import activation
 from layerlib.activation import GATE, PRELU, SOFTMAX
 from layerlib.engine import pieces
-from layerlib.lab import same
+from layerlib.lab import lines, same
 
 INF, NAN = math.inf, math.nan
 EDGES = [
@@ -563,3 +565,152 @@ def test_hardtanh_takes_its_deprecated_arguments() -> None:
         with pytest.warns(FutureWarning, match="is deprecated"):
             layers.append(cls(min_value=-0.5, max_value=2.0))
     same(*layers, randn(5))
+
+
+LAYERS = [
+    pytest.param(name, example, id=f"{name}{n}")
+    for name, examples in CLASSES.items()
+    for n, example in enumerate(examples)
+]
+
+
+def built(name: str, example: Any) -> list[Any]:
+    return [example.build(getattr(home, name)) for home in (activation, nn)]
+
+
+@pytest.mark.parametrize(("name", "example"), LAYERS)
+def test_checkpoints_give_the_gradient_of_the_layer(name: str, example: Any) -> None:
+    layer, _ = built(name, example)
+
+    def fresh(x: Tensor) -> Tensor:
+        return layer(x * 1)  # in place, the input of a checkpoint would be lost
+
+    def saved_on_cpu(x: Tensor) -> Tensor:
+        with torch.autograd.graph.save_on_cpu():
+            return fresh(x)
+
+    def again(x: Tensor) -> Tensor:
+        return checkpoint(fresh, x, use_reentrant=False)
+
+    found = []
+    for call in (fresh, again, saved_on_cpu):
+        (x,) = example.inputs(gradient=True)
+        torch.manual_seed(0)
+        found.append(torch.autograd.grad(call(x).sin().sum(), x))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][0], found[2][0])
+
+
+@pytest.mark.parametrize(("name", "example"), LAYERS)
+def test_many_cotangents_at_once(name: str, example: Any) -> None:
+    found = []
+    for layer in built(name, example):
+        (x,) = example.inputs(gradient=True)
+        torch.manual_seed(0)
+        y = layer(x * 1)
+        many = torch.stack([torch.ones_like(y), y.detach(), y.detach().exp()])
+        found += torch.autograd.grad(y, x, many, is_grads_batched=True)
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(("name", "example"), LAYERS)
+def test_dtypes_under_autocast(name: str, example: Any, dtype: torch.dtype) -> None:
+    found = []
+    for layer in built(name, example):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            try:
+                found.append(layer(example.inputs()[0].to(dtype)).dtype)
+            except (RuntimeError, TypeError):  # prelu, of two dtypes
+                found.append(None)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("name", "example"), LAYERS)
+def test_strides_are_torchs(name: str, example: Any) -> None:
+    (given,) = example.inputs()
+    turned = given.transpose(0, -1).contiguous().transpose(0, -1)
+    found = []
+    for layer in built(name, example):
+        torch.manual_seed(0)
+        outputs = [layer(turned.clone()), layer(given[:1].expand_as(given).clone())]
+        if given.ndim == 2 and name != "GLU":
+            image = given[None, :, :, None].expand(2, -1, -1, 3)
+            image = image.contiguous(memory_format=torch.channels_last)
+            outputs += [layer(image)] if getattr(layer, "dim", 0) in (0, 1) else []
+        found.append([y.stride() for y in outputs])
+    assert found[0] == found[1]
+
+
+# torch compiles its own rules for it on first use, in a way that it advises against.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+@pytest.mark.parametrize(("name", "example"), LAYERS)
+def test_forward_mode_in_the_dtype_of_the_layer(name: str, example: Any) -> None:
+    (x,) = example.inputs()
+    found = []
+    for layer in built(name, example):
+        layer.eval()
+        for parameter in layer.parameters():
+            parameter.requires_grad_(requires_grad=False)
+        found.append(torch.func.jvp(lambda x, f=layer: f(x * 1), (x,), (x + 1,)))
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize(("name", "example"), LAYERS)
+def test_compiles_for_any_size(name: str, example: Any) -> None:
+    if name == "RReLU" and example.training:  # torch's has no graph, either
+        return
+    layer, _ = built(name, example)
+    torch.compiler.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend="eager", dynamic=True)
+    (x,) = example.inputs()
+    torch.testing.assert_close(compiled(x.clone()), layer(x.clone()))
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize("name", [*SETTINGS, "softmax", "glu"])
+def test_what_is_no_tensor_is_refused_by_name(name: str) -> None:
+    given = SETTINGS.get(name, [{}])[0]
+    for wrong in (randn(4).numpy(), [1.0, 2.0], None):
+        if wrong is not None:
+            with pytest.raises(TypeError, match=f"{name}: expected a tensor"):
+                getattr(activation, name)(wrong, **given)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda home, x: home.relu(x > 0),
+        lambda home, x: home.elu(x.long()),
+        lambda home, x: home.glu(x.long()),
+        lambda home, x: home.softmax(x.long(), 0),
+        lambda home, x: home.hardtanh(x, 1.0, -1.0),
+        lambda home, x: home.hardtanh(x.to(torch.uint8)),
+        lambda home, x: home.celu(x, 0.0),
+        lambda home, x: home.rrelu(x, 0.5, 0.2),
+        lambda home, x: home.gelu(x, approximate="tan"),
+        lambda home, x: home.softshrink(x, -0.1),
+        lambda home, x: home.glu(x, 1),
+        lambda home, x: home.prelu(x, randn(4)),
+        lambda home, x: home.prelu(x, randn(3).float()),
+        lambda home, x: home.softmax(x, 2),
+    ],
+)
+@pytest.mark.usefixtures("as_installed")
+def test_who_catches_torchs_error_catches_ours(call: Callable[..., Any]) -> None:
+    x = randn(4, 3)
+    try:
+        call(functional, x)
+    except Exception as error:  # noqa: BLE001  (whatever torch raises)
+        with pytest.raises(type(error)):
+            call(activation, x)
+    else:
+        raise AssertionError("torch refuses it")
+
+
+@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "rrelu"])
+def test_the_bend_is_what_runs(name: str) -> None:
+    function = getattr(activation, name)
+    assert lines(function, randn(3), **SETTINGS[name][0])[0] is function.line
+    assert str(function.line) == name

@@ -35,6 +35,8 @@ def test_what_does_not_pass_is_0_whatever_it_was(dtype: torch.dtype) -> None:
     assert torch.equal(chosen, torch.tensor([-2, -2, -3, 5], dtype=dtype))
 
 
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 def test_derivatives_of_all_kinds() -> None:
     x = torch.randn(7, dtype=torch.float64, requires_grad=True)
     bits = above(x, 0)

@@ -42,6 +42,8 @@ def test_pieces_give_the_same(
         torch.testing.assert_close(mine, right)
 
 
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @pytest.mark.parametrize(("ours", "plain"), PLAIN)
 def test_mapped_compiled_and_with_many_cotangents(ours: Any, plain: Any) -> None:
     x = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)

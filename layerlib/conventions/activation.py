@@ -134,15 +134,21 @@ def each(
             taken(layer, x, takes)
             settings = [given[n] for n in checked]
             if not fits(*settings):  # torch.compile cannot show a setting
-                expect(layer, holds=False, expected=told, got=" and ".join(map(repr, settings)))
+                expect(
+                    layer,
+                    holds=False,
+                    expected=told,
+                    got=" and ".join(map(repr, settings)),
+                )
             if not (x.is_floating_point() or x.is_complex()):
                 given |= {n: int(given[n]) for n in names[1:]}  # as in torch
                 least = min((given[n] for n in names[1:]), default=0)
                 fit = x.dtype.is_signed or least >= 0
                 expect(layer, fit, f"settings that {x.dtype} has", least)
-            if layer == "logsigmoid":  # torch's keeps no order of the axes
-                given["input"] = x.contiguous()
-            return written(given)
+            finish = written(given)
+            if layer in ("logsigmoid", "rrelu"):  # torch's keep no order of the axes
+                given["input"] = given["input"].contiguous()
+            return finish
 
         function = asked(prepare, run=lambda _: bend, inplace=inplace)(value)
         vars(function)["line"] = bend
@@ -207,7 +213,7 @@ def along_dim(layer: str, _n: int, given: Given) -> Function:
     expect(layer, -axes <= dim < axes, told, dim, IndexError)
     before, after = x.shape[: dim % axes], x.shape[dim % axes + 1 :]
     rows = (math.prod(before), -1, math.prod(after)) if x.numel() else (0, 1, 1)
-    given["input"] = x.reshape(rows)
+    given["input"] = x.contiguous().reshape(rows)  # torch's output has this order
     return lambda output: output.reshape(x.shape)
 
 

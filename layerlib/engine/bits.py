@@ -41,7 +41,10 @@ def keep(x: Tensor, bits: Tensor) -> Tensor:
     """The numbers where the bits are set, and 0 elsewhere."""
     if forward_ad.unpack_dual(x).tangent is not None:  # type: ignore[no-untyped-call]
         return x.masked_fill(bits == 0, 0)  # bits would lose it
-    return (bits & x.view(bits.dtype)).view(x.dtype)
+    try:
+        return (bits & x.view(bits.dtype)).view(x.dtype)
+    except RuntimeError:  # the vmap of is_grads_batched cannot take these
+        return x.masked_fill(bits == 0, 0)
 
 
 def choose(bits: Tensor, x: Any, other: Any) -> Tensor:

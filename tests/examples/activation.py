@@ -153,7 +153,8 @@ MISTAKES = {
             'given["input"] = x.data',
         ),
         "settings of whole numbers are not cut": ("int(given[n]) for n", "given[n] for n"),
-        "logsigmoid keeps the order of the axes": ('given["input"] = x.contiguous()', "pass"),
+        "logsigmoid keeps the order of the axes": ('given["input"] = given["input"].contiguous()', "pass"),
+        "softmax keeps the order of the axes": ("x.contiguous().reshape(rows)", "x.reshape(rows)"),
         "prelu does not heed autocast": ('autocast(given, "input", "weight")', "pass"),
     },
     "engine.slope": {
