@@ -21,7 +21,7 @@ TANH = Bend("tanh", torch.tanh)
 RELU = Bend("relu", lambda x: x.masked_fill(x <= 0, 0))
 
 Rows = Num[Tensor, "_ _"]
-Bias = Num[Tensor, " _"] | None
+Bias = Any  # none is zero
 Step = Callable[..., Sequence[Tensor]]
 
 
@@ -128,7 +128,8 @@ def lstm_cell(
     Source: `torch.nn.LSTMCell`.
     """
     read = LINEAR(input, w_ih) + b_ih + b_hh
-    return lstm_step(read, *hx, w_hh)
+    h, c = hx
+    return lstm_step(read, h, c, w_hh)
 
 
 @convention(cell)
