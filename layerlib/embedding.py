@@ -1,5 +1,7 @@
 """Embeddings: a table with a row of numbers for each word, and bags of such rows."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor, nn
@@ -155,7 +157,7 @@ def embedding_bag(
 
 def _bags(
     input: Tensor,
-    offsets: Tensor,
+    offsets: Any,
     include_last_offset: bool,
     padding_idx: int | None,
     weights: Tensor | None,

@@ -21,19 +21,17 @@ TANH = Bend("tanh", torch.tanh)
 RELU = Bend("relu", lambda x: x.masked_fill(x <= 0, 0))
 
 Rows = Num[Tensor, "_ _"]
-Bias = Num[Tensor, " _"] | None
-Two = Sequence[Rows]
+Bias = Any  # none is zero
 Step = Callable[..., Sequence[Tensor]]
 
 
 def rnn_step(read: Rows, h: Rows, w_hh: Tensor, bend: Bend = TANH) -> list[Tensor]:
-    """``(b, h), (b, h), (h, h) -> ((b, h),)``: what is read and what is recalled.
+    """``(b, h), (b, h), (h, h) -> ((b, h),)``: what is read and recalled, bent.
 
-    Their sum is bent, so that the state cannot grow from step to step (tanh), or
-    becomes no less than 0 (relu). `read` is ``x w_ih`` and both biases.
+    `read` is made of the input and both biases, for all moments at once.
 
     Raises:
-        ValueError: the state does not fit the weight.
+        RuntimeError: the state does not fit the weight.
 
     Source: Elman, https://doi.org/10.1207/s15516709cog1402_1.
     """
@@ -49,8 +47,7 @@ def lstm_step(
     says how much of the old sum is kept, `input` how much of the new value enters it,
     `output` how much of it is shown, as ``h``. A projection `w_hr` makes ``h`` shorter.
 
-    Raises:
-        ValueError: the state does not fit a weight.
+    Raises: what `rnn_step` raises.
 
     Source: Hochreiter and Schmidhuber, https://doi.org/10.1162/neco.1997.9.8.1735;
     the forget gate: Gers et al., https://doi.org/10.1162/089976600300015015;
@@ -72,8 +69,7 @@ def gru_step(read: Rows, h: Rows, w_hh: Tensor, b_hh: Tensor) -> list[Tensor]:
     and bias, where the paper has it before. `update` says where between the new value
     (0) and the old state (1) the next state lies.
 
-    Raises:
-        ValueError: the state does not fit the weight.
+    Raises: what `rnn_step` raises.
 
     Source: Cho et al., https://arxiv.org/abs/1406.1078.
     """
@@ -96,7 +92,7 @@ def rnn_tanh_cell(
     then their sum. Of the two biases one would do.
 
     Raises:
-        ValueError: a shape or a dtype does not fit.
+        ValueError: a shape, a dtype or the number of states does not fit.
 
     Source: `torch.nn.RNNCell`.
     """
@@ -121,19 +117,19 @@ def rnn_relu_cell(
 
 @convention(cell)
 def lstm_cell(
-    input: Rows, hx: Two, w_ih: Rows, w_hh: Rows, b_ih: Bias = None, b_hh: Bias = None
-) -> Two:
+    input: Rows, hx: Any, w_ih: Rows, w_hh: Rows, b_ih: Bias = None, b_hh: Bias = None
+) -> Any:
     """``(b, i), ((b, h), (b, h)), ... -> ((b, h), (b, h))``: one `lstm_step`.
 
     The rows of the weights are those of input gate, forget gate, cell and output gate.
 
-    Raises:
-        ValueError: there are not two states, or a shape or a dtype does not fit.
+    Raises: what `rnn_tanh_cell` raises.
 
     Source: `torch.nn.LSTMCell`.
     """
     read = LINEAR(input, w_ih) + b_ih + b_hh
-    return lstm_step(read, *hx, w_hh)
+    h, c = hx
+    return lstm_step(read, h, c, w_hh)
 
 
 @convention(cell)
@@ -144,8 +140,7 @@ def gru_cell(
 
     The rows of the weights are those of reset, update and new.
 
-    Raises:
-        ValueError: a shape or a dtype does not fit.
+    Raises: what `rnn_tanh_cell` raises.
 
     Source: `torch.nn.GRUCell`.
     """
@@ -155,25 +150,19 @@ def gru_cell(
 
 @convention(moments)
 def scan(
-    input: Num[Tensor, "n i"],
-    state: Sequence[Num[Tensor, "b ..."]],
-    step: Step,
-    batch_sizes: Sequence[int],
-    reverse: bool = False,
-) -> tuple[Num[Tensor, "n ..."], tuple[Num[Tensor, "b ..."], ...]]:
+    input: Tensor, state: Any, step: Step, batch_sizes: Any, reverse: bool = False
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """``(n, i), ((b, h), ...) -> (n, h), ((b, h), ...)``: one step for each moment.
 
     The rows of the input are those of the first moment, one for each sequence, then
     those of the second: `batch_sizes` of them, fewer where sequences have ended.
-    ``step(rows, *state)`` gives the next state, and its first part is the output. A
-    sequence that has ended keeps its last state; in reverse, each is read from its own
-    end, and until then keeps its first.
+    ``step(rows, *state)`` gives the next state, and its first part is the output. What
+    has ended keeps its last state; in reverse, each sequence is read from its own end.
 
     Raises:
         ValueError: the sizes of the batch do not fit the rows or the state, or grow.
 
-    >>> def add(x, total):
-    ...     return [total + x]
+    >>> add = lambda x, total: [total + x]
     >>> output, last = scan(torch.ones(3, 1), [torch.zeros(2, 1)], add, [2, 1])
     >>> output.flatten(), last[0].flatten()
     (tensor([1., 1., 2.]), tensor([2., 1.]))
@@ -287,7 +276,7 @@ class _Cell(_Uniform, nn.RNNCellBase):
     cell: Callable[..., Any]
 
     @convention(moment)
-    def forward(self, input: Num[Tensor, "..."], hx: Any = None) -> Any:
+    def forward(self, input: Any, hx: Any = None) -> Any:
         """The next state."""
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return self.cell(input, hx, *weights)

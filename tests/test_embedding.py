@@ -517,11 +517,11 @@ T = torch.tensor
 @pytest.mark.parametrize(
     ("call", "error", "told"),
     [
-        (lambda: embedding([1, 2], randn(5, 3)), TypeError, "embedding: expected tensors, got list"),
-        (lambda: embedding(T([1]), randn(5, 3).numpy()), TypeError, "embedding: expected tensors, got ndarray"),
-        (lambda: embedding_bag(T([[1]]).numpy(), randn(5, 3)), TypeError, "embedding_bag: expected tensors, got ndarray"),
-        (lambda: embedding_bag(T([1]), randn(5, 3), [0]), TypeError, "embedding_bag: expected tensors, got list"),
-        (lambda: one_hot([1]), TypeError, "one_hot: expected tensors, got list"),
+        (lambda: embedding([1, 2], randn(5, 3)), TypeError, "embedding: expected .*tensor.*, got .*list"),
+        (lambda: embedding(T([1]), randn(5, 3).numpy()), TypeError, "embedding: expected .*tensor.*, got .*ndarray"),
+        (lambda: embedding_bag(T([[1]]).numpy(), randn(5, 3)), TypeError, "embedding_bag: expected .*tensor.*, got .*ndarray"),
+        (lambda: embedding_bag(T([1]), randn(5, 3), [0]), TypeError, "embedding_bag: expected .*tensor.*, got .*list"),
+        (lambda: one_hot([1]), TypeError, "one_hot: expected .*tensor.*, got .*list"),
         (lambda: embedding(T([1, 5]), randn(5, 3)), IndexError, "embedding: expected rows from 0 to 4 of the weight, got some from 1 to 5"),
         (lambda: embedding(T([-1, 2]), randn(5, 3)), IndexError, "rows from 0 to 4 .* from -1 to 2"),
         (lambda: embedding(T([1.0]), randn(5, 3)), TypeError, "embedding: expected int32 or int64 as input, got torch.float32"),

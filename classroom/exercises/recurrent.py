@@ -14,10 +14,15 @@ def _step(
 
 
 def _lstm(
-    enter: Tensor, forget: Tensor, new: Tensor, show: Tensor, c: Tensor, w_hr: Tensor
+    input_gate: Tensor,
+    forget_gate: Tensor,
+    cell: Tensor,
+    output_gate: Tensor,
+    c: Tensor,
+    w_hr: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    total = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
-    return linear(show.sigmoid() * total.tanh(), w_hr), total
+    total = forget_gate.sigmoid() * c + input_gate.sigmoid() * cell.tanh()
+    return linear(output_gate.sigmoid() * total.tanh(), w_hr), total
 
 
 def _new(
@@ -81,33 +86,44 @@ EXERCISES: dict[str, Exercise] = {
         without=["linear", "addmm", "rnn_tanh_cell"],
     ),
     "recurrent-lstm": Task(
-        "enter: b m, forget: b m, new: b m, show: b m, c: b m, weight_hr: o m "
-        "-> h: b o, sum: b m",
+        "input_gate: b m, forget_gate: b m, cell: b m, output_gate: b m, c: b m, "
+        "weight_hr: o m -> h: b o, sum: b m",
         _lstm,
         {
-            "Enter and forget are exchanged.": (
-                lambda enter, forget, *rest: _lstm(forget, enter, *rest)
+            "Input and forget gate are exchanged.": (
+                lambda input_gate, forget_gate, *rest: _lstm(
+                    forget_gate, input_gate, *rest
+                )
             ),
             "A forget gate of 1 keeps the old sum, and one of 0 loses it.": (
-                lambda enter, forget, *rest: _lstm(enter, -forget, *rest)
+                lambda input_gate, forget_gate, *rest: _lstm(
+                    input_gate, -forget_gate, *rest
+                )
             ),
             "The old sum is never forgotten.": (
-                lambda enter, forget, *rest: _lstm(
-                    enter, torch.full_like(forget, 40.0), *rest
+                lambda input_gate, forget_gate, *rest: _lstm(
+                    input_gate, torch.full_like(forget_gate, 40.0), *rest
                 )
             ),
             "What is shown is the tanh of the sum, not the sum.": (
-                lambda enter, forget, new, show, c, w: (
+                lambda input_gate, forget_gate, cell, output_gate, c, w: (
                     linear(
-                        show.sigmoid() * _lstm(enter, forget, new, show, c, w)[1], w
+                        output_gate.sigmoid()
+                        * _lstm(input_gate, forget_gate, cell, output_gate, c, w)[1],
+                        w,
                     ),
-                    _lstm(enter, forget, new, show, c, w)[1],
+                    _lstm(input_gate, forget_gate, cell, output_gate, c, w)[1],
                 )
             ),
             "The gate belongs before the projection: the sum is shown as a whole.": (
-                lambda enter, forget, new, show, c, w: (
-                    linear(_lstm(enter, forget, new, show, c, w)[1].tanh(), w),
-                    _lstm(enter, forget, new, show, c, w)[1],
+                lambda input_gate, forget_gate, cell, output_gate, c, w: (
+                    linear(
+                        _lstm(input_gate, forget_gate, cell, output_gate, c, w)[
+                            1
+                        ].tanh(),
+                        w,
+                    ),
+                    _lstm(input_gate, forget_gate, cell, output_gate, c, w)[1],
                 )
             ),
         },

@@ -89,20 +89,21 @@ def sequences(_: str, _n: int, given: Given) -> Finish:
     rows, state, all_weights, finish = alike(name, rows, state, all_weights, lstm=lstm)
     given.update(input=(rows, sizes), hx=state, weights=all_weights)
 
-    how = {"single": single, "turned": turned, "lstm": lstm}
-    return lambda made: restored(*finish(made), x, sizes, **how)
+    how: Any = {"single": single, "turned": turned, "lstm": lstm}
+    return lambda made: restored(finish(made), x, sizes, **how)
 
 
 def restored(
-    rows: Tensor, last: list[Tensor], x: Any, sizes: list[int], *, single: bool,
+    made: Any, x: Any, sizes: list[int], *, single: bool,
     turned: bool, lstm: bool,
 ) -> Any:  # fmt: skip
     """The output as the input came: packed, the batch first, or without one."""
+    rows, last = made
     if isinstance(x, PackedSequence):
         y: Any = PackedSequence(rows, *x[1:])
         last = [sort(state, x.unsorted_indices) for state in last]
     else:
-        y = rows.unflatten(0, (len(sizes), sizes[0]))
+        y = rows.reshape(len(sizes), sizes[0], rows.shape[-1])
         y = y.squeeze(1) if single else y.transpose(0, 1) if turned else y
         last = [state.squeeze(1) for state in last] if single else last
     return y, tuple(last) if lstm else last[0]

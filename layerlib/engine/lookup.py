@@ -98,7 +98,8 @@ class Bags(Deferred):
         """Adds up rows as they are read, where the line is a product with a table."""
         if line.line != "b n, n v, v e -> b e" or not isinstance(inputs[1], OneHot):
             return super().run(line, inputs, **sizes)
-        words, table = inputs[1:]
+        words: Any = inputs[1]
+        table = inputs[2]
         where = words.input, self.bag, self.count + 1, words.learning
         return moved(table, self.weights, *where)[: self.count]
 
@@ -129,7 +130,7 @@ class Members(Deferred):
         if line.line != "b n e -> b e" or getattr(line, "operation", "") != "max":
             return super().run(line, inputs, **sizes)
         width = max(1, PIECE // max(1, len(rows)))
-        parts = self.table.detach().split(width, dim=1)
+        parts = torch.split(self.table.detach(), width, dim=1)
         firsts = [_first_largest(x, rows, self.bags.bag, count + 1) for x in parts]
         first = torch.cat(firsts, dim=1)[:count]
         word = torch.cat([rows, rows.new_zeros(1)]).index_select(0, first.reshape(-1))
@@ -217,7 +218,7 @@ def _move(
 ) -> Tensor:  # fmt: skip
     if end is None:
         return _read(source, start, weights)
-    total = None
+    total: Any = None
     for n in _parts(len(end), source):
         at, share = (None if x is None else x[n] for x in (start, weights))
         read = wide(_read(source if start is not None else source[n], at, share))
@@ -226,7 +227,8 @@ def _move(
             total = zeros.index_add(0, end[n], read)
         else:
             total.index_add_(0, end[n], read)
-    return total.to(source.dtype)
+    moved: Tensor = total.to(source.dtype)
+    return moved
 
 
 _moved = with_gradient(_back, keeps_inputs=[1, 2, 3])(_move)

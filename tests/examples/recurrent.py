@@ -107,8 +107,8 @@ MISTAKES = {
             "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + b_ih",
         ),
         "the second bias of a cell forgotten": (
-            "read = LINEAR(input, w_ih) + b_ih + b_hh\n    return lstm_step",
-            "read = LINEAR(input, w_ih) + b_ih\n    return lstm_step",
+            "read = LINEAR(input, w_ih) + b_ih + b_hh\n    h, c = hx",
+            "read = LINEAR(input, w_ih) + b_ih\n    h, c = hx",
         ),
         "the hidden bias of a GRU outside its gate": (
             "read = LINEAR(rows, w_ih) + b_ih\n        return read, lambda read, h: gru_step(read, h, w_hh, b_hh)",
