@@ -67,10 +67,12 @@ def test_padding_is_never_found() -> None:
 def test_windows_at_told_cells(lead: tuple[int, ...]) -> None:
     x = randn(2, 3, 6, 5)
     dice = torch.Generator().manual_seed(0)
-    cells = tuple([
-        torch.randint(n, (*lead, m, k), generator=dice)
-        for n, m, k in ((6, 4, 2), (5, 3, 3))
-    ])
+    cells = tuple(
+        [
+            torch.randint(n, (*lead, m, k), generator=dice)
+            for n, m, k in ((6, 4, 2), (5, 3, 3))
+        ]
+    )
     seen = WindowsAt(x, cells)
     assert tuple(seen.tensor().shape) == seen.shape
     for name in LINES:

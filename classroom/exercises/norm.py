@@ -26,7 +26,10 @@ def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _eps_outside(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     centered = x - x.mean(1, keepdim=True)
-    return centered / ((centered * centered).mean(1, keepdim=True).sqrt() + EPS) * weight + bias
+    return (
+        centered / ((centered * centered).mean(1, keepdim=True).sqrt() + EPS) * weight
+        + bias
+    )
 
 
 def _grouped(x: Tensor, g: int) -> Tensor:

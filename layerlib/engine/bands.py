@@ -58,7 +58,9 @@ class Band(Deferred):
         each = [(axis, band) for (axis, _), band in zip(steps, bands, strict=True)]
         rows, columns = bands[0].shape
         # Along the last axis reading is slow: it comes when there is least to read.
-        for axis, band in each if rows < columns and x.dtype != torch.uint8 else each[::-1]:
+        for axis, band in (
+            each if rows < columns and x.dtype != torch.uint8 else each[::-1]
+        ):
             x = band.along(x, axis)  # type: ignore[union-attr]
         return x
 
