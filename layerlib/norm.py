@@ -20,10 +20,10 @@ from layerlib.conventions.norm import (
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.distance import AT_LEAST, POWER, _length
-from layerlib.engine.pieces import InPieces
 from layerlib.engine.kernel import Kernel
-from layerlib.windows import windows
+from layerlib.engine.pieces import InPieces
 from layerlib.recipe import Bend, Rearrange, Reduce
+from layerlib.windows import windows
 
 Real: TypeAlias = Float[Tensor, "..."]
 Number: TypeAlias = Num[Tensor, "..."]

@@ -13,8 +13,8 @@ from layerlib.conventions.layer import Computed
 from layerlib.conventions.pool import exact, lowest
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
-from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
 from layerlib.engine.kernel import Kernel
+from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
 from layerlib.engine.windows import Windows as windows
 from layerlib.recipe import Bend, Recipe, Reduce
 

@@ -11,7 +11,6 @@ from layerlib.engine.windows import Kernel, Windows
 from layerlib.lab import same
 from layerlib.recipe import Reduce
 
-
 LINES = {name: Reduce("b c ... k -> b c ...", name) for name in ("max", "sum", "mean")}
 KERNELS = [
     Kernel((3,), (1,), (1,)),
