@@ -456,5 +456,5 @@ class CrossMapLRN2d(nn.CrossMapLRN2d):
 
     def forward(self, input: Number) -> Number:
         """Each channel over the strength of those nearby."""
-        settings = (self.size, self.alpha, self.beta, self.k)
+        settings = (self.size, self.alpha, self.beta, float(self.k))
         return cross_map(_neighbors, input, *settings)
