@@ -646,6 +646,8 @@ def test_strides_are_torchs(name: str, example: Any) -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @pytest.mark.parametrize(("name", "example"), LAYERS)
 def test_forward_mode_in_the_dtype_of_the_layer(name: str, example: Any) -> None:
+    if name == "RReLU":  # torch's has no tangent
+        return
     (x,) = example.inputs()
     found = []
     for layer in built(name, example):

@@ -1,197 +1,163 @@
-"""How a recipe is run: in pieces that fit a cache, and again for its gradient.
+"""Functions run in pieces that fit a cache, with no more kept than their inputs.
 
-A recipe is written move by move, and each move reads and writes all of its numbers. On
-a piece that fits a cache that costs little. And what lies between input and output need
-not be kept for the backward pass: the recipe is run on the piece again.
+Each move of a layer reads and writes all of its numbers: on a piece that stays in the
+cache that costs little. What lies between input and output is not kept for the backward
+pass, but computed again. (A layer norm of 2 million numbers, forward: 2**14 numbers a
+piece 21 ms, for Python's sake; 2**16 9 ms; 2**17 10 ms, out of the cache.)
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from layerlib.conventions.dtypes import HALVES, wide
 from layerlib.engine.gradient import with_gradient
 
-PIECE = 2**17
-"""How many numbers a move writes at a time: with a few such, a cache is full."""
+PIECE = 2**16
+"""How many numbers the largest tensor of a piece has, at most."""
 
-Function: TypeAlias = Callable[..., Any]
-Cut: TypeAlias = dict[str, slice]
+Function = Callable[..., Any]
+Term = Sequence[str]
+Cut = dict[str, tuple[int, int, int]]  # where a piece begins, how long, out of how many
 
 
 @dataclass(frozen=True)
 class InPieces:
     """Along which letters a function may be cut: ``InPieces("b i -> b o", "b")``.
 
-    It decorates a function of the tensors on the left, and of further settings, that
-    gives those on the right. An input that lacks the letter, or has 1 for it, goes into
-    each piece as it is; ``...`` alone stands for a function of each number. All is
-    computed in at least 32 bits; the first output then gets the dtype of the first
-    input. Only the inputs are kept for the gradient: ``gradient(*cotangents, *inputs)``
-    gives it where it is written down, and else the function is run again, and derived
-    move by move. Second gradients, `torch.func` and `torch.compile` work on the whole.
+    It decorates a function of the tensors on the left (or None), then of settings. What
+    lacks a letter, or has 1 for it, goes into every piece; ``...`` stands for all axes
+    of a function of each number. Computed in 32 bits at least, the first output gets
+    the dtype of the first input. ``gradient(*cotangents, *inputs)`` gives gradients in
+    the order of the inputs; without it the function is run again, and derived.
 
-    >>> @InPieces("b n -> b n", "b")
-    ... def shares(x):
-    ...     return x / x.sum(-1, keepdim=True)
-    >>> shares(torch.tensor([[1.0, 3.0]]))
-    tensor([[0.2500, 0.7500]])
+    >>> double = InPieces("b n -> b n", "b")(lambda x: x + x)
+    >>> double(torch.ones(1, 2))
+    tensor([[2., 2.]])
 
-    Source: https://arxiv.org/abs/1604.06174 (again instead of kept), and
-    https://arxiv.org/abs/2205.14135 (in pieces, for attention).
+    Source: https://arxiv.org/abs/1604.06174 (again instead of kept).
     """
 
     line: str
     along: str
     gradient: Function | None = None
-    size: int | None = None
-    inputs: list[list[str]] = field(init=False, repr=False, compare=False)
-    outputs: list[list[str]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        for name, side in zip(
-            ("inputs", "outputs"), self.line.split("->"), strict=True
-        ):
-            object.__setattr__(self, name, [term.split() for term in side.split(",")])
 
     def __call__(self, function: Function) -> Function:
         """The function, run in pieces."""
+        sides = [side.split(",") for side in self.line.split("->")]
+        left, right = [[term.split() for term in side] for side in sides]
 
         def again(needed: Sequence[bool], *given: Any) -> list[Tensor | None]:
-            return _again(self, function, needed, *given)
+            derive = functools.partial(_derived, self.gradient, function, needed)
+            terms, like = right + left, given[len(right) :]
+            # A second gradient is derived from the whole.
+            cuts = [{}] if torch.is_grad_enabled() else self._cuts(terms, given)
+            found = _run(derive, terms, given, cuts, left, like)
+            pairs = zip(found, like, strict=False)
+            return [g if g is None else g.to(x.dtype) for g, x in pairs]
 
         @with_gradient(again)
-        def run(*inputs: Any) -> tuple[Tensor, ...]:
-            return _forward(self, function, *inputs)
+        def run(*given: Any) -> tuple[Tensor, ...]:
+            cuts, like = self._cuts(left, given), given[: self.along == "..."]
+            found = _run(function, left, given, cuts, right, like)
+            if given[0].dtype in HALVES:
+                found[0] = found[0].to(given[0].dtype)
+            return tuple(found)
 
         @functools.wraps(function)
-        def wrapper(*inputs: Any) -> Any:
-            found = run(*inputs)
+        def wrapper(*given: Any) -> Any:
+            found = run(*given)
             return found if len(found) > 1 else found[0]
 
         return wrapper
 
-    def cuts(self, inputs: Sequence[Any]) -> tuple[dict[str, int], list[Cut]]:
-        """The size of each letter, and its slices in each piece."""
-        sizes = {"1": 1}
-        if torch.compiler.is_compiling():
-            return sizes, [{}]
-        for term, x in zip(self.inputs, inputs, strict=False):
-            for letter, size in () if x is None else _sizes(term, x):
-                sizes[letter] = size if size != 1 else sizes.get(letter, 1)
-        work = max(math.prod(sizes.get(n, 1) for n in term) for term in self.inputs)
-        most = min(self.size or PIECE, PIECE) if PIECE < 2**17 else self.size or PIECE
-        slices = []
-        for letter in self.along.split():
-            size = sizes[letter]
-            step = -(-size // min(size, -(-work // most))) if size * work else 1
-            slices.append([slice(n, n + step) for n in range(0, size, step)])
-            work = work * step // max(1, size)
-        names, pieces = self.along.split(), list(itertools.product(*slices))
-        few = len(pieces) <= 1
-        return sizes, [
-            dict(zip(names, () if few else cut, strict=False)) for cut in pieces or [()]
-        ]
-
-    def piece(self, inputs: Sequence[Any], cut: Cut) -> list[Any]:
-        """A piece of the inputs, wide; settings stay as they are."""
-        terms = itertools.chain(self.inputs, itertools.repeat([]))
-        pairs = zip(terms, inputs, strict=False)
-        return [
-            wide(_part(term, x, cut)) if isinstance(x, Tensor) else x
-            for term, x in pairs
-        ]
+    def _cuts(self, terms: Sequence[Term], given: Sequence[Any]) -> list[Cut]:
+        pairs = [(t, x) for t, x in zip(terms, given, strict=False) if x is not None]
+        # The compiler cuts by itself, and a tangent does not follow a copy.
+        if torch.compiler.is_compiling() or forward_ad._current_level >= 0:  # noqa: SLF001
+            return [{}]
+        shape, flat = pairs[0][1].shape, self.along == "..."
+        if flat and not all(x.is_contiguous() and x.shape == shape for _, x in pairs):
+            return [{}]
+        sizes: dict[str, int] = {}
+        for term, x in pairs:
+            for letter, n in zip(term, [x.numel()] if flat else x.shape, strict=True):
+                sizes[letter] = n if sizes.get(letter, 1) == 1 else sizes[letter]
+        work = max(math.prod(sizes[a] for a in term) for term, _ in pairs)
+        cuts: list[Cut] = [{}]
+        for letter in self.along.split() if all(sizes.values()) else ():
+            n = sizes[letter]
+            step = -(-n // min(n, -(-work // PIECE)))
+            work = -(-work * step // n)
+            starts = range(0, n, step) if step < n else ()
+            each = [{letter: (i, min(step, n - i), n)} for i in starts] or [{}]
+            cuts = [cut | more for cut in cuts for more in each]
+        return cuts
 
 
-def _sizes(term: list[str], x: Tensor) -> list[tuple[str, int]]:
-    if term == ["..."]:
-        return [("...", x.numel() if x.is_contiguous() else 0)]
-    return list(zip(term, x.shape, strict=True))
-
-
-def _part(term: list[str], x: Tensor, cut: Cut) -> Tensor:
-    """What of `x` belongs to a piece: a view."""
-    if not cut:
-        return x
-    if term == ["..."]:
-        return x.view(-1)[cut["..."]]
-    pairs = zip(term, x.shape, strict=True)
-    return x[tuple(cut.get(a, slice(None)) if n > 1 else slice(None) for a, n in pairs)]
-
-
-def _again(
-    plan: InPieces, function: Function, needed: Sequence[bool], *given: Any
-) -> list[Tensor | None]:
-    count = len(given) - len(needed)
-    cotangents, inputs = given[:count], given[count:]
-    whole: list[Cut] = [{}]
-    cuts = whole if torch.is_grad_enabled() else plan.cuts(inputs)[1]
-    if len(cuts) > 1 and plan.along == "...":
-        cotangents = tuple(g.contiguous() for g in cotangents)
-    found: dict[int, Tensor] = {}
+def _run(
+    function: Function, terms: Sequence[Term], given: Sequence[Any],
+    cuts: list[Cut], goals: Sequence[Term], like: Sequence[Any],
+) -> list[Any]:  # fmt: skip
+    """What a function makes of each piece, put together."""
+    made: list[Any] = [None] * len(goals)
     for cut in cuts:
-        pulled = [
-            wide(_part(term, g, cut))
-            for term, g in zip(plan.outputs, cotangents, strict=True)
-        ]
-        parts = _derived(plan, function, needed, pulled, plan.piece(inputs, cut))
-        for n, part in parts.items():
-            x, term = inputs[n], plan.inputs[n]
-            alone = all(a in term and dict(_sizes(term, x))[a] > 1 for a in cut)
-            if not cut:
-                found[n] = part
-                continue
-            if n not in found:
-                make = part.new_empty if alone else part.new_zeros
-                found[n] = make(x.shape, dtype=x.dtype if alone else part.dtype)
-            here = _part(term, found[n], cut)
-            here.copy_(part) if alone else here.add_(part)
-    return [found[n].to(x.dtype) if n in found else None for n, x in enumerate(inputs)]
+        pairs = zip(terms, given, strict=False)
+        parts = [x if x is None else wide(_at(x, term, cut)) for term, x in pairs]
+        found = function(*parts, *given[len(terms) :])
+        found = found if isinstance(found, (list, tuple)) else [found]
+        if not cut:
+            return list(found)
+        for n, (term, part) in enumerate(zip(goals, found, strict=False)):
+            shape = like[n].shape if n < len(like) and part is not None else None
+            made[n] = made[n] if part is None else _put(made[n], part, term, cut, shape)
+    return made
+
+
+def _at(x: Tensor, term: Term, cut: Cut) -> Tensor:
+    """A view of what is in a piece."""
+    x = x.view(-1) if "..." in cut else x
+    for axis, letter in enumerate(term) if cut else ():
+        if letter in cut and x.shape[axis] > 1:
+            x = x.narrow(axis, *cut[letter][:2])
+    return x
+
+
+def _put(whole: Any, part: Tensor, term: Term, cut: Cut, shape: Any) -> Tensor:
+    """A part in its place; added, where its tensor lacks a letter that is cut."""
+    pairs = zip(term, part.shape, strict=False)
+    shape = shape or [cut[a][2] if a in cut else n for a, n in pairs]
+    sizes = {**dict(zip(term, shape, strict=False)), "...": 2}
+    alone = all(sizes.get(letter, 1) > 1 for letter in cut)
+    if whole is None:
+        whole = part.new_empty(shape) if alone else part.new_zeros(shape)
+    here = _at(whole, term, cut)
+    here.copy_(part) if alone else here.add_(part)
+    return whole
 
 
 def _derived(
-    plan: InPieces, function: Function, needed: Sequence[bool],
-    cotangents: Sequence[Tensor], inputs: Sequence[Any],
-) -> dict[int, Tensor]:  # fmt: skip
-    """The gradients of one piece."""
-    if plan.gradient is not None:  # written down
-        given = plan.gradient(*cotangents, *inputs)
-        given = given if isinstance(given, (tuple, list)) else [given]
-        return {n: g for n, g in enumerate(given) if needed[n]}
-    wanted = [n for n, need in enumerate(needed) if need]
-
-    def of_wanted(*some: Tensor) -> Any:
-        given = dict(enumerate(inputs)) | dict(zip(wanted, some, strict=True))
-        return function(*given.values())
-
-    _, pull = torch.func.vjp(of_wanted, *(inputs[n] for n in wanted))  # type: ignore[misc]
-    found = pull(tuple(cotangents) if len(plan.outputs) > 1 else cotangents[0])
-    return dict(zip(wanted, found, strict=True))
-
-
-def _forward(plan: InPieces, function: Function, *inputs: Any) -> tuple[Tensor, ...]:
-    sizes, cuts = plan.cuts(inputs)
-    outputs: list[Tensor] = []
-    for cut in cuts:
-        found = function(*plan.piece(inputs, cut))
-        found = found if isinstance(found, tuple) else (found,)
-        half = inputs[0].dtype if inputs[0].dtype in HALVES else found[0].dtype
-        kinds = [half, *(x.dtype for x in found[1:])]
-        if not cut:
-            return tuple(x.to(k) for x, k in zip(found, kinds, strict=True))
-        if not outputs:  # made from a piece: what is mapped over is, in both
-            shapes = [
-                inputs[0].shape if term == ["..."] else [sizes[a] for a in term]
-                for term in plan.outputs
-            ]
-            each = zip(found, shapes, kinds, strict=True)
-            outputs = [x.new_empty(shape, dtype=kind) for x, shape, kind in each]
-        for term, whole, part in zip(plan.outputs, outputs, found, strict=True):
-            _part(term, whole, cut).copy_(part)
-    return tuple(outputs)
+    gradient: Function | None, function: Function, needed: Sequence[bool], *given: Any
+) -> list[Tensor | None]:
+    """The gradients that are needed: written down, or of the function, run again."""
+    count = len(given) - len(needed)
+    if gradient is not None:
+        found = gradient(*given)
+        found = found if isinstance(found, (list, tuple)) else [found]
+        return [g if n else None for g, n in zip(found, needed, strict=False)]
+    inputs, wanted = given[count:], [n for n, need in enumerate(needed) if need]
+    places = {n: place for place, n in enumerate(wanted)}
+    _, pull = torch.func.vjp(
+        lambda *some: function(
+            *[some[places[n]] if n in places else x for n, x in enumerate(inputs)]
+        ),
+        *[inputs[n] for n in wanted],
+    )  # type: ignore[misc]
+    pulled = iter(pull(given[:count] if count > 1 else given[0]))
+    return [next(pulled) if need else None for need in needed]
