@@ -145,7 +145,7 @@ MISTAKES = {
             "x.new_empty(count, dtype=torch.float64)",
             "x.new_empty(count, dtype=torch.float32)",
         ),
-        "one slope for all channels": ('weight.expand(count)', 'weight[:1].expand(count)'),
+        "one slope for all channels": ("weight.expand(count)", "weight[:1].expand(count)"),
         "the implicit axis is always the last": ("dim = 0 if x.ndim in (0, 1, 3) else 1", "dim = -1"),
         "in place, autograd is not told": ("    return x.copy_\n", "    return x.data.copy_\n"),
         "in place, the gradient reads what was written over": (
@@ -182,8 +182,8 @@ MISTAKES = {
     },
     "activation contract": {
         "another default": (
-            'def elu(input: Each, alpha: Number = 1.0)',
-            'def elu(input: Each, alpha: Number = 2.0)',
+            "def elu(input: Each, alpha: Number = 1.0)",
+            "def elu(input: Each, alpha: Number = 2.0)",
         ),
         "the initial slope is always 0.25": ("constant_(self.weight, self.init)", "constant_(self.weight, 0.25)"),
         "the line says nothing": ("by=prelu, line=PRELU", "by=prelu, line=None"),

@@ -36,8 +36,9 @@ def alpha(layer: Any, x: Tensor, kept: Tensor) -> Tensor:
 
 def alpha_dropout(layer: Any, x: Tensor) -> Tensor:
     """The mask has a number for each."""
-    kept = torch.empty_like(x).bernoulli_(1 - layer.p)
-    return alpha(layer, x, kept) if layer.training else x
+    if not layer.training:
+        return x
+    return alpha(layer, x, torch.empty_like(x).bernoulli_(1 - layer.p))
 
 
 def feature_alpha_dropout(layer: Any, x: Tensor) -> Tensor:
