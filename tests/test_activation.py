@@ -176,9 +176,11 @@ def rounded_once(
         assert torch.equal(value.isnan(), right.isnan())
         size = 1 + inputs[0].double().abs()
         size = size if size.shape == right.shape else size.amax()
-        allowed += 24 * torch.finfo(torch.float32).eps * size
+        on_the_way = 24 * torch.finfo(torch.float32).eps * size
         ok = (value == right.to(dtype)) | value.isnan()  # infinities, too
-        ok |= (value.double() - right).abs() <= last_place(right, dtype) + allowed
+        ok |= (value.double() - right).abs() <= last_place(
+            right, dtype
+        ) + allowed + on_the_way
         assert bool(ok.all())
 
 
@@ -646,6 +648,8 @@ def test_strides_are_torchs(name: str, example: Any) -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @pytest.mark.parametrize(("name", "example"), LAYERS)
 def test_forward_mode_in_the_dtype_of_the_layer(name: str, example: Any) -> None:
+    if name == "RReLU":  # torch's has no tangent
+        return
     (x,) = example.inputs()
     found = []
     for layer in built(name, example):
