@@ -1,6 +1,6 @@
 """Norms: mean zero, variance one. They differ by the letters that are averaged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -128,7 +128,7 @@ def _rescaled(x: Tensor, running: Any, affine: Any, eps: float) -> Tensor:
 
 
 def _by_channel(
-    over: Any, line: Reduce, input: Tensor,
+    over: Callable[..., list[Tensor]], line: Reduce, input: Tensor,
     running: list[Maybe], affine: list[Maybe], own: bool, momentum: float, eps: float,
 ) -> Tensor:  # fmt: skip
     """By the averages of the input, which the running ones follow; or by those."""
