@@ -28,7 +28,16 @@ def ran(name: str, example: Example) -> tuple[Line | Bend, ...]:
 
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
 def test_the_layer_runs_its_line(name: str, example: Example) -> None:
-    assert classes()[name].line in ran(name, example)
+    assert claimed(name, example) in ran(name, example)
+
+
+def claimed(name: str, example: Example) -> Line:
+    """The line of the class; of a norm that goes by running averages, another."""
+    kind = classes()[name]
+    layer = example.build(kind)
+    follows = getattr(layer, "running_mean", None) is not None
+    line: Line = kind.line if layer.training or not follows else kind.evaluated
+    return line
 
 
 @pytest.mark.parametrize("family", families(), ids=lambda f: f.__name__.split(".")[-1])

@@ -97,5 +97,8 @@ SHORT: dict[str, Callable[..., Tensor]] = {
 }  # fmt: skip
 
 LEFT: dict[str, set[int]] = {
-    "CrossMapLRN2d": {0, 1},  # torch's gradient is not that of its values
+    "CrossMapLRN2d": {
+        0,
+        1,
+    },  # torch's gradient is that of its values for so few channels only as in 2
 }
