@@ -11,7 +11,6 @@ from layerlib.engine.windows import Kernel, Windows
 from layerlib.lab import same
 from layerlib.recipe import Reduce
 
-
 LINES = {name: Reduce("b c ... k -> b c ...", name) for name in ("max", "sum", "mean")}
 KERNELS = [
     Kernel((3,), (1,), (1,)),
@@ -67,14 +66,16 @@ def test_padding_is_never_found() -> None:
 def test_windows_at_told_cells(lead: tuple[int, ...]) -> None:
     x = randn(2, 3, 6, 5)
     dice = torch.Generator().manual_seed(0)
-    cells = tuple([
-        torch.randint(n, (*lead, m, k), generator=dice)
-        for n, m, k in ((6, 4, 2), (5, 3, 3))
-    ])
+    cells = tuple(
+        [
+            torch.randint(n, (*lead, m, k), generator=dice)
+            for n, m, k in ((6, 4, 2), (5, 3, 3))
+        ]
+    )
     seen = WindowsAt(x, cells)
     assert tuple(seen.tensor().shape) == seen.shape
-    for name in LINES:
-        torch.testing.assert_close(LINES[name](seen), LINES[name](seen.tensor()))
+    for line in LINES.values():
+        torch.testing.assert_close(line(seen), line(seen.tensor()))
 
 
 def test_the_first_of_several_and_the_last_nan() -> None:

@@ -58,7 +58,9 @@ class Band(Deferred):
         each = [(axis, band) for (axis, _), band in zip(steps, bands, strict=True)]
         rows, columns = bands[0].shape
         # Along the last axis reading is slow: it comes when there is least to read.
-        for axis, band in each if rows < columns and x.dtype != torch.uint8 else each[::-1]:
+        for axis, band in (
+            each if rows < columns and x.dtype != torch.uint8 else each[::-1]
+        ):
             x = band.along(x, axis)  # type: ignore[union-attr]
         return x
 
@@ -112,9 +114,7 @@ def _blended_gradient(
 
 
 @with_gradient(_blended_gradient, keeps_inputs=[1, 2])
-def _blended(
-    x: Tensor, cells: Tensor, weights: Tensor, axis: int, length: int
-) -> Tensor:
+def _blended(x: Tensor, cells: Tensor, weights: Tensor, axis: int, _n: int) -> Tensor:
     """Place after place: the cells of all rows, times their weights."""
     first, *others = cells.unbind(1)
     share, *shares = weights.expand(cells.shape).unbind(1)

@@ -92,7 +92,7 @@ class WindowsBeyond(Windows):
         return self.padded.tensor()
 
 
-def pad(input: Tensor, widths: Sequence[int], value: int | float = 0) -> Tensor:
+def pad(input: Tensor, widths: Sequence[int], value: float = 0) -> Tensor:
     """Cells of one value beyond the edges, the last axis first; a copy only then."""
     return torch.constant_pad_nd(input, widths, value) if any(widths) else input
 
