@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from layerlib.conventions import pool as convention
 from layerlib.conventions.layer import Computed
-from layerlib.conventions.pool import exact, lowest
+from layerlib.conventions.pool import Bins, Number, Sizes, exact, lowest
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
-from layerlib.engine.kernel import Kernel
 from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
-from layerlib.engine.windows import Windows as windows
+from layerlib.engine.kernel import Kernel
+from layerlib.engine.windows import Windows as windows  # noqa: N813
 from layerlib.recipe import Bend, Recipe, Reduce
 
 MAX = Reduce("b c ... k -> b c ...", "max")
@@ -26,9 +26,6 @@ BINS_3D = Recipe("... d h w, z d, y h, x w -> ... z y x")
 UNPOOL = Recipe("b c x, b c x w -> b c w")
 POWER = Bend("power", torch.pow)
 
-Number = int | float
-Sizes = int | Sequence[int]
-Bins = int | Sequence[int | None]
 Numbers = Real[Tensor, "..."]
 Pooled = Numbers | tuple[Numbers, Int64[Tensor, "..."]]
 
@@ -45,9 +42,9 @@ def max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the largest number that each window sees.
 
-    The padding is lower than any number, so it never wins. With `return_indices` also
-    where the largest number is, counted through its plane: the first one on a tie, and
-    NaN is larger than any number. The gradient goes there and nowhere else.
+    The padding never wins. With `return_indices` also where the largest number is,
+    counted through its plane: the first on a tie; NaN is larger than any number. The
+    gradient goes there and nowhere else.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -77,9 +74,8 @@ def avg_pool(
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the mean of what each window sees.
 
-    The sum, divided by the number of cells that count: the same sum of ones. The zeros
-    of the padding count, unless `count_include_pad` is false; the cells that
-    `ceil_mode` adds beyond the padding never do.
+    The sum, divided by the same sum of ones. The padding counts, unless
+    `count_include_pad` is false; what `ceil_mode` adds beyond it never does.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -130,9 +126,8 @@ def lp_pool(
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the root of the sum of the powers in each window.
 
-    The power goes from 1, the plain sum, to infinity, the largest magnitude. As in
-    torch, powers keep their sign, so a sum of odd powers may have no root (NaN); and a
-    window that `ceil_mode` cuts off is scaled up to a whole one.
+    Power 1 is the sum, infinity the largest magnitude. As in torch, powers keep their
+    sign, so a sum may have no root (NaN), and a window that is cut off counts as whole.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -174,11 +169,6 @@ def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
     ``(i + 1) * n / m``, rounded up. Bins overlap where ``m`` does not divide ``n``, and
     then some are shorter than ``k``.
 
-    >>> bins(3, 2)
-    (tensor([[0, 1, 2],
-            [1, 2, 3]]), tensor([[2],
-            [3]]))
-
     Raises:
         ZeroDivisionError: there are no bins.
 
@@ -192,10 +182,6 @@ def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
 
 def mean_of_bins(n: int, m: int) -> Band:
     """``() -> (m, n)``: the matrix whose row ``i`` is a mean of the cells of bin ``i``.
-
-    >>> mean_of_bins(3, 2).tensor()
-    tensor([[0.5000, 0.5000, 0.0000],
-            [0.0000, 0.5000, 0.5000]], dtype=torch.float64)
 
     Raises:
         ZeroDivisionError: there are no bins.
@@ -240,7 +226,7 @@ def adaptive_max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of the `bins` of `adaptive_avg_pool2d`.
 
-    A bin that is shorter than others shows its last cell again.
+    A shorter bin shows its last cell again.
 
     Raises:
         ValueError: the input or `output_size` does not fit.
@@ -269,8 +255,8 @@ def fractional_max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of windows at random distances.
 
-    Along each axis of each plane the windows stand at one of two distances, such as 1
-    and 2, in an order that one random number between 0 and 1 decides.
+    Along each axis of each plane one random number decides where the windows stand: at
+    one of two distances, such as 1 and 2.
 
     Raises:
         ValueError: the input, an argument or the samples do not fit.
@@ -284,7 +270,7 @@ def fractional_max_pool(
 
 
 def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
-    """``(b, c) -> (b, c, m, k)``: the cells of windows, whose steps a number decides."""
+    """``(b, c) -> (b, c, m, k)``: the cells of windows; a number decides the steps."""
     i, sample = torch.arange(m, device=sample.device), sample[..., None]
     step = sample.new_full((), n - size) / max(m - 1, 1)
     first = ((i + sample) * step).long() - (sample * step).long()
@@ -306,8 +292,7 @@ def max_unpool(
 ) -> Float[Tensor, "..."]:
     """``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go back where they were.
 
-    All else is zero. A stride gives several sizes the same windows; `output_size`, with
-    batch and channels or without, tells which size it was.
+    All else is zero. Of several sizes with the same windows `output_size` tells one.
 
     Raises:
         ValueError: the input, the indices or an argument does not fit.

@@ -46,7 +46,7 @@ def cubic(t: Float[Tensor, "..."], a: float = -0.5) -> Float[Tensor, "..."]:
     >>> cubic(torch.tensor([0.0, 0.5, 1.0, 1.5]))
     tensor([ 1.0000,  0.5625,  0.0000, -0.0625])
 
-    Source: Keys, "Cubic convolution interpolation for digital image processing" (1981),
+    Source: Keys, "Cubic convolution interpolation for digital image processing",
     https://doi.org/10.1109/TASSP.1981.1163711.
     """
     t = t.abs()
@@ -56,7 +56,7 @@ def cubic(t: Float[Tensor, "..."], a: float = -0.5) -> Float[Tensor, "..."]:
 
 
 def lanczos(t: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """``(...) -> (...)``: the wave ``sin(pi t) / (pi t)``, faded out at a distance of 3.
+    """``(...) -> (...)``: the wave ``sin(pi t) / (pi t)``, faded out at 3.
 
     It is multiplied by a wave three times as long, ``sin(pi t / 3) / (pi t / 3)``.
 
@@ -97,7 +97,7 @@ def _nearest(place: Tensor, n: int) -> Band:
 
 
 def _blend(place: Tensor, n: int, curve: Bend, reach: int) -> Band:
-    """``(m) -> (m, n)``: the curve around each place; beyond the edge, the edge cell."""
+    """``(m) -> (m, n)``: the curve around each place; the edge cell beyond the edge."""
     if reach == 1:  # no cell to blend with lies before the first
         place = place.clamp(min=0)
     near = torch.arange(1 - reach, 1 + reach, device=place.device)
@@ -106,7 +106,7 @@ def _blend(place: Tensor, n: int, curve: Bend, reach: int) -> Band:
 
 
 def _average(center: Tensor, n: int, step: float, curve: Bend, reach: int) -> Band:
-    """``(m) -> (m, n)``: the curve, as wide as a step; its rows are divided by their sum.
+    """``(m) -> (m, n)``: the curve, as wide as a step; each row is divided by its sum.
 
     A row reads the cells between `first` and `end`; those after `end` are none.
     """

@@ -1,4 +1,4 @@
-"""How torch asks for pooling: what it takes, what it refuses, and what it gives back."""
+"""How torch asks for pooling: what it takes, refuses, and gives back."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,6 +13,9 @@ from layerlib.conventions.dtypes import wide
 from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given
 
+Number = int | float
+Sizes = int | Sequence[int]
+Bins = int | Sequence[int | None]
 Finish = Callable[[Any], Any]
 PLANES = {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"}
 LAYOUT = {*PLANES, "max_unpool2d", "max_pool3d", "avg_pool1d"}
@@ -89,7 +92,7 @@ def sliding(layer: str, n: int, given: Given) -> Finish:
 
 
 def averaging(layer: str, n: int, given: Given) -> Finish:
-    """For means: `padding` may count, and what `ceil_mode` adds beyond it never does."""
+    """For means: `padding` may count, and what `ceil_mode` adds never does."""
     finish = ready(layer, n, given, [torch.int64])
     if given["input"].dtype == torch.int64:  # the output is rounded towards zero
         given["input"] = given["input"].double()
@@ -117,7 +120,8 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
     given.update({k: v for k, v in zip(names, each, strict=True) if k in given})
     around, beyond = [], []
     for size, k, s, p, d in zip(lengths, *each, strict=True):
-        told = "kernel_size, stride and dilation of at least 1 and padding from 0 to half of kernel_size"
+        told = "kernel_size, stride and dilation of at least 1 and padding from 0 to "
+        told += "half of kernel_size"
         expect(
             layer, min(k, s, d) >= 1 and 0 <= 2 * p <= k, told, f"{k}, {s}, {d} and {p}"
         )
@@ -126,7 +130,8 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         m -= given["ceil_mode"] and (m - 1) * s >= size + p
         # A long dilation steps from one padding into the other.
         blind = any(at % d >= size for at in range(-p, min(0, m * s - p), s))
-        told = f"{k} cells with a dilation of {d} on an axis of {size} with a padding of {p}"
+        told = f"{k} cells with a dilation of {d} on an axis of {size} "
+        told += f"with a padding of {p}"
         expect(layer, m >= 1 and not blind, "windows that see the input", told)
         around = [p, p, *around]
         beyond = [0, max(0, (m - 1) * s + d * (k - 1) + 1 - size - 2 * p), *beyond]

@@ -114,9 +114,7 @@ def _blended_gradient(
 
 
 @with_gradient(_blended_gradient, keeps_inputs=[1, 2])
-def _blended(
-    x: Tensor, cells: Tensor, weights: Tensor, axis: int, length: int
-) -> Tensor:
+def _blended(x: Tensor, cells: Tensor, weights: Tensor, axis: int, _n: int) -> Tensor:
     """Place after place: the cells of all rows, times their weights."""
     first, *others = cells.unbind(1)
     share, *shares = weights.expand(cells.shape).unbind(1)
