@@ -205,9 +205,8 @@ class MultiheadAttention(nn.MultiheadAttention):
         if self.in_proj_bias is not None:
             nn.init.zeros_(self.in_proj_bias)
             nn.init.zeros_(self.out_proj.bias)
-        for bias in (self.bias_k, self.bias_v):
-            if bias is not None:
-                nn.init.xavier_normal_(bias)
+        for bias in filter(torch.is_tensor, (self.bias_k, self.bias_v)):
+            nn.init.xavier_normal_(bias)
 
     @convention(tokens_first)
     def forward(

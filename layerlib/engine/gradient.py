@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, no_type_check
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import Function, forward_ad
 
 P = ParamSpec("P")
@@ -28,7 +29,7 @@ class _Given(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        _, ctx.gradient, (keeps_output, keeps_inputs), *given = inputs
+        ctx.function, ctx.gradient, (keeps_output, keeps_inputs), *given = inputs
         outputs = output if isinstance(output, tuple) else (output,)
         whole = [x for x in outputs if not (x.is_floating_point() or x.is_complex())]
         if whole:
@@ -51,8 +52,28 @@ class _Given(Function):
         ]
         kept = saved[count:]
         needed = ctx.needs_input_grad[3:]
-        found = ctx.gradient(needed, *cotangents, *kept, *inputs)
+        lost = any(x is None for x, need in zip(inputs, needed, strict=True) if need)
+        compiling = torch.compiler.is_compiling()
+        several = not compiling and any(map(is_legacy_batchedtensor, cotangents))
+        if several and not lost:  # is_grads_batched knows the moves, and not all lines
+            found = _again(ctx.function, needed, cotangents, inputs)
+        else:
+            found = ctx.gradient(needed, *cotangents, *kept, *inputs)
         return None, None, None, *found, *(None for _ in inputs[len(found) :])
+
+
+def _again(function: Any, needed: Any, cotangents: Any, inputs: Any) -> list[Any]:
+    """The gradients of the needed inputs, derived move by move."""
+    pairs = zip(inputs, needed, strict=True)
+    given = [x.detach().requires_grad_() if need else x for x, need in pairs]
+    with torch.enable_grad():
+        outputs = function(*given)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    both = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.requires_grad]
+    leaves = [x for x, need in zip(given, needed, strict=True) if need]
+    roots, pulled = zip(*both, strict=True)
+    found = iter(torch.autograd.grad(roots, leaves, pulled, allow_unused=True))
+    return [next(found) if need else None for need in needed]
 
 
 def with_gradient(
