@@ -13,10 +13,10 @@ from layerlib.conventions.layer import Computed
 from layerlib.conventions.pool import Bins, Number, Sizes, exact, lowest
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
-from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
 from layerlib.engine.kernel import Kernel
-from layerlib.engine.windows import Windows as windows  # noqa: N813
+from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
 from layerlib.recipe import Bend, Recipe, Reduce
+from layerlib.windows import windows
 
 MAX = Reduce("b c ... k -> b c ...", "max")
 SUM = Reduce("b c ... k -> b c ...", "sum")
