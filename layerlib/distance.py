@@ -41,7 +41,7 @@ def _raised(length: Tensor, eps: float) -> Tensor:
 def cosine_similarity(
     x1: Shaped[Tensor, "..."],
     x2: Shaped[Tensor, "..."],
-    dim: int = 1,  # noqa: ARG001  (by_pair has used it)
+    dim: int = 1,
     eps: float = 1e-8,
 ) -> Shaped[Tensor, "..."]:
     """``(..., i, ...), (..., i, ...) -> (..., ...)``: the dot product of directions.
@@ -90,9 +90,9 @@ def pairwise_distance(
 def normalize(
     input: Num[Tensor, "..."],
     p: float = 2.0,
-    dim: int | tuple[int, ...] = 1,  # noqa: ARG001  (by_axis has used it)
+    dim: int | tuple[int, ...] = 1,
     eps: float = 1e-12,
-    out: Num[Tensor, "..."] | None = None,  # noqa: ARG001
+    out: Num[Tensor, "..."] | None = None,
 ) -> Num[Tensor, "..."]:  # fmt: skip
     """``(...) -> (...)``: vectors along `dim`, over their `p`-norm: of length one.
 

@@ -219,7 +219,7 @@ def group_norm(
 
 @convention(torchs.by_shape)
 def layer_norm(
-    input: Real, normalized_shape: Sequence[int], weight: Maybe = None,  # noqa: ARG001
+    input: Real, normalized_shape: Sequence[int], weight: Maybe = None,
     bias: Maybe = None, eps: float = 1e-5,
 ) -> Real:  # fmt: skip
     """``(..., *n) -> (..., *n)``: mean zero and variance one over the last axes.
@@ -240,7 +240,7 @@ def layer_norm(
 
 @convention(torchs.by_shape)
 def rms_norm(
-    input: Number, normalized_shape: Sequence[int], weight: Maybe = None,  # noqa: ARG001
+    input: Number, normalized_shape: Sequence[int], weight: Maybe = None,
     eps: float | None = None,
 ) -> Number:  # fmt: skip
     """``(..., *n) -> (..., *n)``: the root mean square over the last axes becomes one.
