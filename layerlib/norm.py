@@ -1,6 +1,6 @@
 """Norms: mean zero, variance one. They differ by the letters that are averaged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn.modules import batchnorm, instancenorm
 from layerlib.conventions import norm as torchs
 from layerlib.conventions.cross_map import cross_map
 from layerlib.conventions.layer import Computed
+from layerlib.conventions.norm import Affine, Lazy, Tracking
 from layerlib.conventions.signature import convention
 from layerlib.distance import POWER
 from layerlib.engine.kernel import Kernel
@@ -55,14 +56,8 @@ def _standardize_gradient(
     scale = RSQRT(variance + eps)
     y = (x - mean) * scale
     along = _scaled(g, weight)
-    across = torch.addcmul(along - line(along), y, line(along * y), value=-1)
+    across = along - line(along) - y * line(along * y)
     return [scale * across, _summed(g * y, weight), _summed(g, bias)]
-
-
-def _to_length_one(x: Tensor, weight: Maybe, eps: float) -> Tensor:
-    """Root mean square one over n."""
-    mean_square = TOTAL(x * x) / x.shape[1]
-    return _scaled(x * RSQRT(mean_square + eps), weight)
 
 
 def _to_length_one_gradient(
@@ -74,6 +69,13 @@ def _to_length_one_gradient(
     along = g if weight is None else g * weight.conj()
     across = along - y * (TOTAL(along * y) / x.shape[1])
     return [scale * across, _summed(g * y, weight)]
+
+
+@InPieces("b n, 1 n -> b n", "b", _to_length_one_gradient)
+def _to_length_one(x: Tensor, weight: Maybe, eps: float) -> Tensor:
+    """Root mean square one over n."""
+    mean_square = TOTAL(x * x) / x.shape[1]
+    return _scaled(x * RSQRT(mean_square + eps), weight)
 
 
 def _scaled(y: Tensor, weight: Maybe, bias: Maybe = None) -> Tensor:
@@ -97,9 +99,6 @@ _over_batch, _over_instance, _over_group, _over_layer = (
         ("b g c n, 1 g c 1, 1 g c 1 -> b g c n, b g 1 1, b g 1 1", "b g"),
         ("b n, 1 n, 1 n -> b n, b 1, b 1", "b"),
     )
-)
-_of_length_one = InPieces("b n, 1 n -> b n", "b", _to_length_one_gradient)(
-    _to_length_one
 )
 
 
@@ -129,7 +128,7 @@ def _rescaled(x: Tensor, running: Any, affine: Any, eps: float) -> Tensor:
 
 
 def _by_channel(
-    over: Any, line: Reduce, input: Tensor,
+    over: Callable[..., list[Tensor]], line: Reduce, input: Tensor,
     running: list[Maybe], affine: list[Maybe], own: bool, momentum: float, eps: float,
 ) -> Tensor:  # fmt: skip
     """By the averages of the input, which the running ones follow; or by those."""
@@ -156,7 +155,6 @@ def batch_norm(
 
     Raises:
         ValueError: a parameter does not fit, or a channel has a single value.
-        TypeError: the dtypes are none that torch takes.
 
     >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), None, None, training=True)
     tensor([[-1.0000, -1.0000],
@@ -181,7 +179,6 @@ def instance_norm(
 
     Raises:
         ValueError: a parameter does not fit, or a channel has a single value.
-        TypeError: the dtypes are none that torch takes.
 
     >>> instance_norm(torch.tensor([[[1.0, 3.0], [10.0, 30.0]]]))
     tensor([[[-1.0000,  1.0000],
@@ -204,7 +201,6 @@ def group_norm(
     Raises:
         ValueError: the channels do not make `num_groups` equal groups, a parameter does
             not fit, or a group has a single value.
-        TypeError: the dtypes are none that torch takes.
 
     >>> group_norm(torch.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
     tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
@@ -226,7 +222,6 @@ def layer_norm(
 
     Raises:
         ValueError: the last axes of the input, or a parameter, do not fit.
-        TypeError: the dtypes are none that torch takes.
 
     >>> layer_norm(torch.tensor([[1.0, 3.0], [10.0, 30.0]]), (2,))
     tensor([[-1.0000,  1.0000],
@@ -256,7 +251,7 @@ def rms_norm(
 
     Source: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
     """
-    y: Tensor = _of_length_one(input, weight, eps)
+    y: Tensor = _to_length_one(input, weight, eps)
     return y
 
 
@@ -290,7 +285,7 @@ def local_response_norm(
     return y.reshape(input.shape)
 
 
-class _BatchNorm(torchs.Tracking, batchnorm._BatchNorm):  # noqa: SLF001
+class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
     line = BATCH
 
     def forward(self, input: Real) -> Real:
@@ -304,7 +299,7 @@ class _BatchNorm(torchs.Tracking, batchnorm._BatchNorm):  # noqa: SLF001
         return batch_norm(input, *kept, *affine, own, momentum, self.eps)
 
 
-class _InstanceNorm(torchs.Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
     line = INSTANCE
 
     def _apply_instance_norm(self, input: Tensor) -> Tensor:
@@ -337,49 +332,43 @@ class InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
     """``(b, c, d, h, w) -> (b, c, d, h, w)``: `torch.nn.InstanceNorm3d`."""
 
 
-class LazyBatchNorm1d(torchs.Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d):
+class LazyBatchNorm1d(Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyBatchNorm2d(torchs.Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d):
+class LazyBatchNorm2d(Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyBatchNorm3d(torchs.Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d):
+class LazyBatchNorm3d(Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyInstanceNorm1d(
-    torchs.Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d
-):
+class LazyInstanceNorm1d(Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyInstanceNorm2d(
-    torchs.Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d
-):
+class LazyInstanceNorm2d(Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyInstanceNorm3d(
-    torchs.Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d
-):
+class LazyInstanceNorm3d(Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LayerNorm(Computed, torchs.Affine, nn.LayerNorm, by=layer_norm):
+class LayerNorm(Computed, Affine, nn.LayerNorm, by=layer_norm):
     """``(..., *n) -> (..., *n)``: `layer_norm`, affine for each feature."""
 
     line = LAYER
 
 
-class GroupNorm(Computed, torchs.Affine, nn.GroupNorm, by=group_norm):
+class GroupNorm(Computed, Affine, nn.GroupNorm, by=group_norm):
     """``(b, c, ...) -> (b, c, ...)``: `group_norm`, affine for each channel."""
 
     line = GROUP
 
 
-class RMSNorm(torchs.Affine, nn.RMSNorm):
+class RMSNorm(Affine, nn.RMSNorm):
     """``(..., *n) -> (..., *n)``: `rms_norm`, with a weight for each feature."""
 
     line = TOTAL

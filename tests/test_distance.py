@@ -1,5 +1,6 @@
 """Cosine similarity and pairwise distance, next to torch's: every option and shape."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from examples import randn
 from layerlib import distance
-from layerlib.distance import DOT, cosine_similarity, pairwise_distance
+from layerlib.distance import DOT, cosine_similarity, normalize, pairwise_distance
 from layerlib.lab import same
 
 SHAPES = [
@@ -206,3 +207,56 @@ def test_checkpoint_forward_mode_and_many_cotangents(name: str) -> None:
     many = torch.stack([randn(4), 2 * randn(4)])
     found = torch.autograd.grad(f(x, y), [x, y], many, is_grads_batched=True)
     torch.testing.assert_close([g[1] for g in found], [2 * g for g in right])
+
+
+PS = [2.0, 1.0, 3.0, 1.5, 0.5, 0.0, -1.0, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("p", PS)
+@pytest.mark.parametrize("dim", [0, 1, -1, (1, 2), (0, 1, 2)])
+def test_normalize(p: float, dim: Any) -> None:
+    same(normalize, functional.normalize, randn(3, 4, 5), p, dim)
+    same(normalize, functional.normalize, randn(3, 4, 5), p, dim, 3.0)
+
+
+@pytest.mark.parametrize("p", [2.0, 3.0, 1.5])
+def test_second_gradients_of_normalize(p: float) -> None:
+    same(normalize, functional.normalize, randn(3, 4), p, second=True)
+
+
+@pytest.mark.parametrize("p", [2.0, 1.0, 3.0, 4.0, 1.5, 0.5, 0.0, math.inf])
+def test_normalize_zeros(p: float) -> None:
+    x = randn(3, 4)
+    x[0], x[1, 2], x[2, 1:3] = 0, 0, 5
+    same(normalize, functional.normalize, x, p)
+
+
+@pytest.mark.parametrize("p", PS)
+def test_normalize_complex(p: float) -> None:
+    x = randn(3, 4, dtype=torch.complex128)
+    same(normalize, functional.normalize, x, p)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_normalize_nothing(shape: tuple[int, ...]) -> None:
+    same(normalize, functional.normalize, randn(*shape))
+
+
+def test_normalize_into_a_tensor() -> None:
+    out = torch.empty(2, 3).double()
+    assert normalize(randn(2, 3), out=out) is out
+    torch.testing.assert_close(out, functional.normalize(randn(2, 3)))
+
+
+def test_the_errors_of_normalize_are_of_torchs_class_too() -> None:
+    whole = torch.ones(2, 3).long()
+    with pytest.raises(Exception) as theirs:  # noqa: PT011
+        functional.normalize(whole)
+    with pytest.raises(theirs.type, match=r"normalize: expected .*, got "):
+        normalize(whole)
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_an_array_is_no_vector() -> None:
+    with pytest.raises(TypeError, match="normalize: expected a tensor as input"):
+        normalize(randn(2, 3).numpy())  # type: ignore[arg-type]

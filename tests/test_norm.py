@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from examples import randn
 from layerlib import norm
+from layerlib.distance import normalize
 from layerlib.engine import pieces
 from layerlib.lab import same
 from layerlib.norm import (
@@ -30,7 +31,6 @@ from layerlib.norm import (
     instance_norm,
     layer_norm,
     local_response_norm,
-    normalize,
     rms_norm,
 )
 from layerlib.recipe import Reduce
@@ -476,34 +476,6 @@ def test_cross_map_without_neighbours() -> None:
         layers[0](x.requires_grad_()).sum().backward()
 
 
-PS = [2.0, 1.0, 3.0, 1.5, 0.5, 0.0, -1.0, math.inf, -math.inf]
-
-
-@pytest.mark.parametrize("p", PS)
-@pytest.mark.parametrize("dim", [0, 1, -1, (1, 2), (0, 1, 2)])
-def test_normalize(p: float, dim: Any) -> None:
-    same(normalize, functional.normalize, randn(3, 4, 5), p, dim)
-    same(normalize, functional.normalize, randn(3, 4, 5), p, dim, 3.0)
-
-
-@pytest.mark.parametrize("p", [2.0, 3.0, 1.5])
-def test_second_gradients_of_normalize(p: float) -> None:
-    same(normalize, functional.normalize, randn(3, 4), p, second=True)
-
-
-@pytest.mark.parametrize("p", [2.0, 1.0, 3.0, 4.0, 1.5, 0.5, 0.0, math.inf])
-def test_normalize_zeros(p: float) -> None:
-    x = randn(3, 4)
-    x[0], x[1, 2], x[2, 1:3] = 0, 0, 5
-    same(normalize, functional.normalize, x, p)
-
-
-@pytest.mark.parametrize("p", PS)
-def test_normalize_complex(p: float) -> None:
-    x = randn(3, 4, dtype=torch.complex128)
-    same(normalize, functional.normalize, x, p)
-
-
 @pytest.mark.parametrize("dtype", HALVES)
 def test_normalize_in_half_precision(dtype: torch.dtype) -> None:
     x = randn(3, 40).to(dtype)
@@ -512,17 +484,6 @@ def test_normalize_in_half_precision(dtype: torch.dtype) -> None:
     for a, c in zip(mine, exact, strict=True):
         assert a.dtype == dtype
         assert_rounded(a, c, units=0.5, more=40 * 2**-24 * float(c.abs().max()))
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
-def test_normalize_nothing(shape: tuple[int, ...]) -> None:
-    same(normalize, functional.normalize, randn(*shape))
-
-
-def test_normalize_into_a_tensor() -> None:
-    out = torch.empty(2, 3).double()
-    assert normalize(randn(2, 3), out=out) is out
-    torch.testing.assert_close(out, functional.normalize(randn(2, 3)))
 
 
 ONE = "expected more than 1 "
@@ -828,7 +789,6 @@ def test_dtypes_under_autocast(
         lambda m: m.layer_norm(randn(2, 3).numpy(), (3,)),
         lambda m: m.rms_norm(randn(2, 3), (2, 3), randn(3)),
         lambda m: m.rms_norm(torch.ones(3).long(), (3,)),
-        lambda m: m.normalize(torch.ones(2, 3).long()),
         lambda m: m.local_response_norm(randn(2, 3), 2),
         lambda m: m.local_response_norm(randn(2, 3, 4), 0),
     ],
@@ -840,10 +800,10 @@ def test_an_error_is_of_torchs_class_too(call: Callable[[Any], Any]) -> None:
         call(norm)
 
 
-@pytest.mark.parametrize("name", ["batch_norm", "layer_norm", "normalize"])
+@pytest.mark.parametrize("name", ["batch_norm", "layer_norm"])
 @pytest.mark.usefixtures("as_installed")
 def test_an_array_is_no_tensor(name: str) -> None:
-    more = {"batch_norm": (None, None), "layer_norm": ((3,),), "normalize": ()}[name]
+    more = {"batch_norm": (None, None), "layer_norm": ((3,),)}[name]
     with pytest.raises(TypeError, match=f"{name}: expected a tensor as input"):
         getattr(norm, name)(randn(2, 3).numpy(), *more)
 

@@ -136,6 +136,10 @@ class Affine(nn.Module):
 class Tracking(Affine):
     """A norm that counts its batches."""
 
+    num_batches_tracked: Tensor | None
+    momentum: float | None
+    track_running_stats: bool
+
     def next_momentum(self) -> float:
         """The weight of this batch: without a momentum each one weighs the same."""
         count = self.num_batches_tracked

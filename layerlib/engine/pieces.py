@@ -57,7 +57,8 @@ class InPieces:
         sides = [side.split(",") for side in self.line.split("->")]
         left, right = [[term.split() for term in side] for side in sides]
 
-        count, whole = len(right), [{}]
+        whole: list[Cut] = [{}]
+        count = len(right)
 
         def again(needed: Sequence[bool], *given: Any) -> list[Tensor | None]:
             given = (given[0], *given[count:]) if self.keeps else given

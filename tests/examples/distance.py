@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
-from examples import Example
+from examples import Example, randn
 
 CLASSES = {
     "CosineSimilarity": [
@@ -18,6 +18,12 @@ CLASSES = {
 }
 
 FUNCTIONS = {
+    "normalize": [
+        Example([(2, 6, 5)]),
+        Example([(2, 6, 5)], (3.0, 2, 1.0)),
+        Example([(2, 6, 5)], (float("inf"), (0, 1))),
+        Example([], (randn(2, 3), 2.0, 1, 1e-12, torch.empty(2, 3).double())),
+    ],
     "cosine_similarity": [
         Example([(4, 3), (4, 3)], kwargs={"dim": 0, "eps": 5.0}),
         Example([(2, 4, 3), (3,)]),
@@ -56,10 +62,13 @@ MISTAKES = {
         "no length is divided by": ("x / _raised", "x * _raised"),
         "a number of zero with a slope": ("size.masked_fill(size == 0, 0)", "size"),
         "the largest of nothing but signs": ("LARGEST(size) if", "LARGEST(SIGN(size)) if"),
+        "as long as it was": ("return input / AT_LEAST(", "return input * AT_LEAST("),
+        "eps added to a length": ("AT_LEAST(_length(input, p), eps)", "(_length(input, p) + eps)"),
         "the product of the bare vectors": ("return DOT(one, two)", "return DOT(x1, x2)"),
     },
     "conventions.distance": {
         "the first axis for the last": ('given.get("dim", -1)', 'given.get("dim", 0)'),
+        "the axes of a vector left where they are": ("movedim(ends, axes).to", "to"),
         "half precision all the way": ("wide(x.to(dtype))", "x.to(dtype)"),
         "whole numbers have a cosine": ("real = dtype.is_floating_point or", "real = True or"),
     },
