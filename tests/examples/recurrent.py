@@ -127,6 +127,8 @@ MISTAKES = {
         "what is made not added": ("return total + product.tensor()", "return product.tensor()"),
         "the last rows": ("x[:count]", "x[-count:]"),
         "ended sequences lose their state": ("torch.cat([new, old[len(new) :]])", "torch.cat([new, 0 * old[len(new) :]])"),
+        "the rows of one moment more": ("torch.split(rows, sizes)", "torch.split(rows, sizes[0])"),
+        "parts that lie in each other": ("x.chunk(count, dim=-1)", "x.unflatten(-1, (-1, count)).unbind(-1)"),
         "the line not put down": ("    ran(product.recipe)\n", ""),
     },
     "conventions.recurrent recurrent": {
