@@ -1,7 +1,9 @@
 """Pooling: of what each window sees, one number is kept."""
 
+# A class takes its docstring from the function that computes it.
+# ruff: noqa: D101
+
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,12 +11,20 @@ from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from layerlib.conventions import pool as convention
-from layerlib.conventions.layer import Computed
-from layerlib.conventions.pool import Bins, Number, Sizes, exact, lowest
+from layerlib.conventions.pool import (
+    Number,
+    Pooled,
+    Pooling,
+    Powers,
+    Sizes,
+    Unpooling,
+    exact,
+    lowest,
+)
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
-from layerlib.engine.kernel import Kernel
-from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
+from layerlib.engine.kernel import Kernel, resized
+from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax
 from layerlib.recipe import Bend, Recipe, Reduce
 from layerlib.windows import windows
 
@@ -25,16 +35,19 @@ BINS_2D = Recipe("... h w, y h, x w -> ... y x")
 BINS_3D = Recipe("... d h w, z d, y h, x w -> ... z y x")
 UNPOOL = Recipe("b c x, b c x w -> b c w")
 POWER = Bend("power", torch.pow)
+# Without a gradient at 0, where it would be infinite.
+ROOT = Bend(
+    "root", lambda x, p: (x.sign() * x.abs().masked_fill(x == 0, 0)).pow(1.0 / p)
+)
 
 Numbers = Real[Tensor, "..."]
-Pooled = Numbers | tuple[Numbers, Int64[Tensor, "..."]]
 
 
 @along(convention.sliding)
 def max_pool(
     input: Numbers,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
@@ -66,9 +79,9 @@ max_pool1d, max_pool2d, max_pool3d = max_pool
 def avg_pool(
     input: Numbers,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
-    ceil_mode: bool | Sequence[int] = False,
+    ceil_mode: Any = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Numbers:
@@ -86,21 +99,21 @@ def avg_pool(
     Source: `torch.nn.functional.avg_pool2d`.
     """
     kernel = Kernel(kernel_size, stride, (1,) * len(kernel_size))
-    total = SUM(windows(pad(pad(input, padding), ceil_mode), kernel))
+    total = SUM(windows(resized(resized(input, padding), ceil_mode), kernel))
     if divisor_override:
         return total / divisor_override
     ones = torch.ones_like(input[:1, :1])
-    counted = pad(pad(ones, padding, float(count_include_pad)), ceil_mode)
-    return total / SUM(windows(counted, kernel))
+    counted = resized(ones, padding, float(count_include_pad))
+    return total / SUM(windows(resized(counted, ceil_mode), kernel))
 
 
-_, avg_pool2d, avg_pool3d = avg_pool
+avg_pool2d, avg_pool3d = avg_pool[1:]
 
 
 def avg_pool1d(
     input: Numbers,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -121,7 +134,7 @@ def lp_pool(
     input: Numbers,
     norm_type: Number,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     ceil_mode: bool = False,
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the root of the sum of the powers in each window.
@@ -141,7 +154,7 @@ def lp_pool(
     n = len(kernel_size)
     if abs(norm_type) == math.inf:
         sign = math.copysign(1, norm_type)
-        largest = max_pool[n - 1](
+        largest: Tensor = max_pool[n - 1](
             sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode
         )
         return sign * largest
@@ -149,15 +162,6 @@ def lp_pool(
     mean = avg_pool[n - 1](powers, kernel_size, stride, 0, ceil_mode)
     return ROOT(mean * math.prod(kernel_size), norm_type)
 
-
-def _root(sum: Tensor, power: Number) -> Tensor:
-    """The root, without a gradient at 0, where it would be infinite."""
-    magnitude = sum.abs()
-    magnitude = magnitude.masked_fill(magnitude == 0, 0)
-    return (sum.sign() * magnitude).pow(1.0 / power)
-
-
-ROOT = Bend("root", _root)
 
 lp_pool1d, lp_pool2d, lp_pool3d = lp_pool
 
@@ -196,7 +200,7 @@ def mean_of_bins(n: int, m: int) -> Band:
 
 @along(convention.adaptive)
 def adaptive_avg_pool(
-    input: Float[Tensor, "..."], output_size: Bins
+    input: Float[Tensor, "..."], output_size: Sizes
 ) -> Float[Tensor, "..."]:
     """``(b, c, *n) -> (b, c, *m)``: the means of ``m`` `bins` along each axis.
 
@@ -221,7 +225,7 @@ adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = adaptive_avg_poo
 @along(convention.adaptive)
 def adaptive_max_pool(
     input: Float[Tensor, "..."],
-    output_size: Bins,
+    output_size: Sizes,
     return_indices: bool = False,
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of the `bins` of `adaptive_avg_pool2d`.
@@ -248,8 +252,8 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = adaptive_max_poo
 def fractional_max_pool(
     input: Float[Tensor, "..."],
     kernel_size: Sizes,
-    output_size: Sizes | None = None,
-    output_ratio: Number | Sequence[Number] | None = None,
+    output_size: Sizes = None,
+    output_ratio: Sizes = None,
     return_indices: bool = False,
     _random_samples: Float[Tensor, "b c n"] | None = None,
 ) -> Pooled:
@@ -264,7 +268,7 @@ def fractional_max_pool(
     Source: Fractional Max-Pooling, http://arxiv.org/abs/1412.6071;
     `torch.nn.functional.fractional_max_pool2d`.
     """
-    axes = input.shape[2:], output_size, kernel_size, _random_samples.unbind(-1)
+    axes = input.shape[2:], output_size, kernel_size, _random_samples.unbind(-1)  # type: ignore[union-attr]
     seen = WindowsAt(input, tuple(map(_drawn, *axes)))
     return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
@@ -278,7 +282,7 @@ def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
     return first + torch.arange(size, device=sample.device)
 
 
-_, fractional_max_pool2d, fractional_max_pool3d = fractional_max_pool
+fractional_max_pool2d, fractional_max_pool3d = fractional_max_pool[1:]
 
 
 @along(convention.unpooling)
@@ -286,9 +290,9 @@ def max_unpool(
     input: Float[Tensor, "..."],
     indices: Int64[Tensor, "..."],
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
-    output_size: Sequence[int] | None = None,
+    output_size: Sizes = None,
 ) -> Float[Tensor, "..."]:
     """``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go back where they were.
 
@@ -304,126 +308,47 @@ def max_unpool(
     Source: `torch.nn.functional.max_unpool2d`.
     """
     hot = OneHot(indices.flatten(2), math.prod(output_size))
-    return UNPOOL(input.flatten(2), hot).unflatten(2, output_size)
+    return UNPOOL(input.flatten(2), hot).view(*input.shape[:2], *output_size)
 
 
 max_unpool1d, max_unpool2d, max_unpool3d = max_unpool
 
 
-class _MaxPool(Computed):
-    line = MAX
-
-
-class MaxPool1d(_MaxPool, nn.MaxPool1d, by=max_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `max_pool1d`."""
-
-
-class MaxPool2d(_MaxPool, nn.MaxPool2d, by=max_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `max_pool2d`."""
-
-
-class MaxPool3d(_MaxPool, nn.MaxPool3d, by=max_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `max_pool3d`."""
-
-
-class AdaptiveMaxPool1d(_MaxPool, nn.AdaptiveMaxPool1d, by=adaptive_max_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `adaptive_max_pool1d`."""
-
-
-class AdaptiveMaxPool2d(_MaxPool, nn.AdaptiveMaxPool2d, by=adaptive_max_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `adaptive_max_pool2d`."""
-
-
-class AdaptiveMaxPool3d(_MaxPool, nn.AdaptiveMaxPool3d, by=adaptive_max_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `adaptive_max_pool3d`."""
-
-
-class FractionalMaxPool2d(_MaxPool, nn.FractionalMaxPool2d, by=fractional_max_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `fractional_max_pool2d`."""
-
-
-class FractionalMaxPool3d(_MaxPool, nn.FractionalMaxPool3d, by=fractional_max_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `fractional_max_pool3d`."""
-
-
-class _AvgPool(Computed):
-    line = SUM
-
-
-class AvgPool1d(_AvgPool, nn.AvgPool1d, by=avg_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `avg_pool1d`."""
-
-
-class AvgPool2d(_AvgPool, nn.AvgPool2d, by=avg_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `avg_pool2d`."""
-
-
-class AvgPool3d(_AvgPool, nn.AvgPool3d, by=avg_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `avg_pool3d`."""
-
-
-class AdaptiveAvgPool1d(Computed, nn.AdaptiveAvgPool1d, by=adaptive_avg_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `adaptive_avg_pool1d`."""
-
-    line = BINS
-
-
-class AdaptiveAvgPool2d(Computed, nn.AdaptiveAvgPool2d, by=adaptive_avg_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `adaptive_avg_pool2d`."""
-
-    line = BINS_2D
-
-
-class AdaptiveAvgPool3d(Computed, nn.AdaptiveAvgPool3d, by=adaptive_avg_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `adaptive_avg_pool3d`."""
-
-    line = BINS_3D
-
-
-class _LPPool(Computed):
-    line = SUM
-
-    norm_type: float
-
-    def forward(self, input: Real[Tensor, "..."]) -> Any:
-        """The root of the sum of powers; here torch makes a float of the power."""
-        further = self.kernel_size, self.stride, self.ceil_mode
-        return self.by(input, float(self.norm_type), *further)
-
-
-class LPPool1d(_LPPool, nn.LPPool1d, by=lp_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `lp_pool1d`."""
-
-
-class LPPool2d(_LPPool, nn.LPPool2d, by=lp_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `lp_pool2d`."""
-
-
-class LPPool3d(_LPPool, nn.LPPool3d, by=lp_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `lp_pool3d`."""
-
-
-class _MaxUnpool(Computed):
-    line = UNPOOL
-
-    def forward(  # type: ignore[override]
-        self,
-        input: Float[Tensor, "..."],
-        indices: Int64[Tensor, "..."],
-        output_size: list[int] | None = None,
-    ) -> Any:
-        """The maxima, where they were."""
-        further = self.kernel_size, self.stride, self.padding, output_size
-        return self.by(input, indices, *further)
-
-
-class MaxUnpool1d(_MaxUnpool, nn.MaxUnpool1d, by=max_unpool1d):
-    """``(b, c, x), (b, c, x) -> (b, c, w)``: computed by `max_unpool1d`."""
-
-
-class MaxUnpool2d(_MaxUnpool, nn.MaxUnpool2d, by=max_unpool2d):
-    """``(b, c, y, x), (b, c, y, x) -> (b, c, h, w)``: computed by `max_unpool2d`."""
-
-
-class MaxUnpool3d(_MaxUnpool, nn.MaxUnpool3d, by=max_unpool3d):
-    """``(b, c, z, y, x), (b, c, z, y, x) -> (b, c, d, h, w)``: by `max_unpool3d`."""
+# fmt: off
+class MaxPool1d(Pooling, nn.MaxPool1d, by=max_pool1d, line=MAX): ...
+class MaxPool2d(Pooling, nn.MaxPool2d, by=max_pool2d, line=MAX): ...
+class MaxPool3d(Pooling, nn.MaxPool3d, by=max_pool3d, line=MAX): ...
+class AdaptiveMaxPool1d(
+    Pooling, nn.AdaptiveMaxPool1d, by=adaptive_max_pool1d, line=MAX
+): ...
+class AdaptiveMaxPool2d(
+    Pooling, nn.AdaptiveMaxPool2d, by=adaptive_max_pool2d, line=MAX
+): ...
+class AdaptiveMaxPool3d(
+    Pooling, nn.AdaptiveMaxPool3d, by=adaptive_max_pool3d, line=MAX
+): ...
+class FractionalMaxPool2d(
+    Pooling, nn.FractionalMaxPool2d, by=fractional_max_pool2d, line=MAX
+): ...
+class FractionalMaxPool3d(
+    Pooling, nn.FractionalMaxPool3d, by=fractional_max_pool3d, line=MAX
+): ...
+class AvgPool1d(Pooling, nn.AvgPool1d, by=avg_pool1d, line=SUM): ...
+class AvgPool2d(Pooling, nn.AvgPool2d, by=avg_pool2d, line=SUM): ...
+class AvgPool3d(Pooling, nn.AvgPool3d, by=avg_pool3d, line=SUM): ...
+class LPPool1d(Powers, nn.LPPool1d, by=lp_pool1d, line=SUM): ...
+class LPPool2d(Powers, nn.LPPool2d, by=lp_pool2d, line=SUM): ...
+class LPPool3d(Powers, nn.LPPool3d, by=lp_pool3d, line=SUM): ...
+class AdaptiveAvgPool1d(
+    Pooling, nn.AdaptiveAvgPool1d, by=adaptive_avg_pool1d, line=BINS
+): ...
+class AdaptiveAvgPool2d(
+    Pooling, nn.AdaptiveAvgPool2d, by=adaptive_avg_pool2d, line=BINS_2D
+): ...
+class AdaptiveAvgPool3d(
+    Pooling, nn.AdaptiveAvgPool3d, by=adaptive_avg_pool3d, line=BINS_3D
+): ...
+class MaxUnpool1d(Unpooling, nn.MaxUnpool1d, by=max_unpool1d, line=UNPOOL): ...
+class MaxUnpool2d(Unpooling, nn.MaxUnpool2d, by=max_unpool2d, line=UNPOOL): ...
+class MaxUnpool3d(Unpooling, nn.MaxUnpool3d, by=max_unpool3d, line=UNPOOL): ...
+# fmt: on

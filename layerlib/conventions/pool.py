@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,11 +11,15 @@ from torch import Tensor
 from layerlib.conventions.axes import batched, counts, numbers
 from layerlib.conventions.dtypes import wide
 from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import Given
+from layerlib.recipe import Line
 
 Number = int | float
-Sizes = int | Sequence[int]
-Bins = int | Sequence[int | None]
+Sizes: TypeAlias = Any
+"""One number, or one for each axis: what torch takes; a function gets a tuple."""
+Pooled: TypeAlias = Any
+"""Numbers, or with `return_indices` a pair: where they are, too."""
 Finish = Callable[[Any], Any]
 PLANES = {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"}
 LAYOUT = {*PLANES, "max_unpool2d", "max_pool3d", "avg_pool1d"}
@@ -118,7 +122,8 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         numbers(layer, *one, len(lengths)) for one in zip(names, asked, strict=True)
     ]
     given.update({k: v for k, v in zip(names, each, strict=True) if k in given})
-    around, beyond = [], []
+    around: list[int] = []
+    beyond: list[int] = []
     for size, k, s, p, d in zip(lengths, *each, strict=True):
         told = "kernel_size, stride and dilation of at least 1 and padding from 0 to "
         told += "half of kernel_size"
@@ -199,3 +204,42 @@ def unpooling(layer: str, n: int, given: Given) -> Finish:
     told = f"an output_size of {default}, more or less by less than {steps}"
     expect(layer, len(size) == n and min(size) >= 0 and all(near), told, size)
     return finish
+
+
+class Pooling(Computed):
+    """``class MaxPool2d(Pooling, nn.MaxPool2d, by=max_pool2d, line=MAX)``."""
+
+    line: Line
+
+    def __init_subclass__(
+        cls, *, by: Callable[..., Any] | None = None, line: Line | None = None
+    ) -> None:
+        """Keeps the line, and tells the shapes along the axes that the layer has."""
+        super().__init_subclass__(by=by)
+        if by is None or line is None:
+            return
+        cls.line, n = line, int(by.__name__[-2])
+        shapes = str(by.__doc__).split("``")[1]
+        for letter, names in (("*n", "d h w"), ("*m", "z y x")):
+            shapes = shapes.replace(letter, ", ".join(names.split()[-n:]))
+        cls.__doc__ = f"``{shapes}``: `torch.nn.{cls.__name__}`, by `{by.__name__}`."
+
+
+class Powers(Pooling):
+    """Of the power torch's class makes a float; its function does not."""
+
+    def forward(self, input: Tensor) -> Any:
+        """The root of the sum of powers."""
+        further = self.kernel_size, self.stride, self.ceil_mode
+        return self.by(input, float(self.norm_type), *further)  # type: ignore[arg-type]
+
+
+class Unpooling(Pooling):
+    """The layer is called with the indices, too, and may be told a size."""
+
+    def forward(  # type: ignore[override]
+        self, input: Tensor, indices: Tensor, output_size: list[int] | None = None
+    ) -> Any:
+        """The maxima, where they were."""
+        further = self.kernel_size, self.stride, self.padding, output_size
+        return self.by(input, indices, *further)

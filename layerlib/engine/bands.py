@@ -75,7 +75,7 @@ class Band(Deferred):
         weights = self.weights.to(x)
         if self.touching:
             if cells.shape[1] > 1:
-                x = x.unflatten(axis, cells.shape).sum(axis)
+                x = x.unflatten(axis, cells.shape).sum(axis)  # type: ignore[no-untyped-call]
             return x * _column(weights[:, 0], axis)
         if self.ragged:
             x = torch.constant_pad_nd(x, [*[0, 0] * (-axis - 1), 0, 1])

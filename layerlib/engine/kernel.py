@@ -59,9 +59,9 @@ class Kernel:
             )
 
 
-def resized(input: Tensor, widths: Any) -> Tensor:
-    """Zeros beyond the edges, or fewer cells, as by `pad`; no copy for nothing."""
-    return torch.constant_pad_nd(input, widths) if any(widths) else input
+def resized(input: Tensor, widths: Any, value: float = 0) -> Tensor:
+    """One value beyond the edges, or fewer cells, as by `pad`; no copy for nothing."""
+    return torch.constant_pad_nd(input, widths, value) if any(widths) else input
 
 
 def _see(input: Tensor, length: tuple[int, ...], kernel: Kernel) -> Tensor:

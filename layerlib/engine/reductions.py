@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from layerlib.engine.gradient import adjoints
-from layerlib.engine.kernel import Kernel, seen
+from layerlib.engine.kernel import Kernel, resized, seen
 from layerlib.recipe import Deferred, Line, Operand, Reduce
 
 PIECE = 2**18
@@ -50,7 +50,7 @@ class WindowsAt(Deferred):
         for axis, table in enumerate(self.cells, -n):
             seen = _seen(seen, axis, table.flatten(-2))
         for axis, table in reversed([*enumerate(self.cells, 1)]):
-            seen = seen.unflatten(axis, table.shape[-2:])
+            seen = seen.unflatten(axis, table.shape[-2:])  # type: ignore[no-untyped-call]
         order = [0, *range(1, 2 * n, 2), *range(2, 2 * n + 1, 2)]
         return seen.permute(order).reshape(self.shape)
 
@@ -78,16 +78,16 @@ class WindowsBeyond(Deferred):
     @property
     def padded(self) -> Tensor:
         """An input that has these cells."""
-        return pad(self.input, self.padding, self.value)
+        return resized(self.input, self.padding, self.value)
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> torch.Size:
         """The axes before the windows' own, how many there are, and their cells."""
         n, shape = len(self.kernel.size), self.input.shape
         around = zip(self.padding[-2::-2], self.padding[::-2], strict=True)
         lengths = [a + b + c for a, (b, c) in zip(shape[-n:], around, strict=True)]
         many = self.kernel.counts(lengths)
-        return (*shape[:-n], *many, math.prod(self.kernel.size))
+        return torch.Size((*shape[:-n], *many, math.prod(self.kernel.size)))
 
     def tensor(self) -> Tensor:
         """A copy of each cell for each window that sees it."""
@@ -102,23 +102,18 @@ class WindowsBeyond(Deferred):
         return super().run(line, inputs, **sizes)
 
 
-def pad(input: Tensor, widths: Sequence[int], value: float = 0) -> Tensor:
-    """Cells of one value beyond the edges, the last axis first; a copy only then."""
-    return torch.constant_pad_nd(input, widths, value) if any(widths) else input
-
-
 def reduced(windows: Any, line: Reduce) -> Tensor:
     """``(..., *m, k) -> (..., *m)``: a line that reduces the cells of each window.
 
     The windows are `Windows`, or one of the two kinds above.
     """
     left, right = line.line.split(" -> ")
-    at, operation = isinstance(windows, WindowsAt), line.operation
-    sums = () if at else ("sum", "mean")
-    if left != f"{right} k" or operation not in ("max", *sums):
-        return line.stored(windows.tensor())
-    if operation == "max":
+    over_cells, operation = left == f"{right} k", line.operation
+    if over_cells and operation == "max":
         return read(windows.input, argmax(windows))
+    known = over_cells and operation in ("sum", "mean")
+    if isinstance(windows, WindowsAt) or not known:
+        return line.stored(windows.tensor())
     beyond = isinstance(windows, WindowsBeyond)
     cells = windows.padded if beyond else windows.input
     length = cells.shape[-len(windows.kernel.size) :]
@@ -145,7 +140,7 @@ def argmax(windows: Any) -> Tensor:
     planes = _planes(windows.input.detach(), len(axes))
     size = max(1, PIECE // max(1, math.prod(planes.shape[1:])))
     alike = all(isinstance(at, slice) or at.ndim == 1 for axis in axes for at in axis)
-    pieces = planes.split(size) if alike else [planes]
+    pieces = planes.split(size) if alike else [planes]  # type: ignore[no-untyped-call]
     found = torch.cat([_found(piece, axes) for piece in pieces])
     return found.view(windows.shape[:-1])
 
@@ -195,7 +190,8 @@ def _steps(kernel: Kernel, shape: Sequence[int]) -> list[list[Place]]:
 def _seen(x: Tensor, axis: int, at: Place) -> Tensor:
     """``(p, *n)``: what all windows see at one of their places along an axis."""
     if isinstance(at, slice):
-        return x[(..., at, *[slice(None)] * (-axis - 1))]
+        behind: list[Any] = [slice(None)] * (-axis - 1)
+        return x[..., at, *behind]
     if at.ndim == 1 and axis < -1:  # along the last axis torch selects slowly
         return x.index_select(axis, at)
     shape = [*x.shape]
@@ -232,7 +228,8 @@ def _cell(place: Tensor, axis: int, places: list[Place], length: int) -> Tensor:
 
 
 def _found(x: Tensor, axes: list[list[Place]]) -> Tensor:
-    lengths, best, places = x.shape[1:], x, []
+    lengths, best = x.shape[1:], x
+    places: list[Tensor] = []
     for axis in range(-1, -len(axes) - 1, -1):
         best, place = _largest(best, axis, axes[axis])
         row = _cell(place, axis, axes[axis], lengths[axis])
