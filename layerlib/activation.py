@@ -247,7 +247,9 @@ def _gated(value: Tensor, gate: Tensor) -> Tensor:
 @asked(halves, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
     """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
-    return _gated(*input.chunk(2, dim))
+    halves = torch.unflatten(input, dim, (2, input.shape[dim] // 2))
+    output: Tensor = _gated(*halves.unbind(dim))
+    return output
 
 
 def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:

@@ -66,15 +66,19 @@ class _Given(Function):
 
 def _again(function: Any, needed: Any, cotangents: Any, inputs: Any) -> list[Any]:
     """The gradients of the needed inputs, derived move by move."""
-    pairs = zip(inputs, needed, strict=True)
-    given = [x.detach().requires_grad_() if need else x for x, need in pairs]
+    second, pairs = torch.is_grad_enabled(), zip(inputs, needed, strict=True)
     with torch.enable_grad():
+        given = [x.view_as(x) if need else x for x, need in pairs]
         outputs = function(*given)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     both = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.requires_grad]
     leaves = [x for x, need in zip(given, needed, strict=True) if need]
     roots, pulled = zip(*both, strict=True)
-    found = iter(torch.autograd.grad(roots, leaves, pulled, allow_unused=True))
+    found = iter(
+        torch.autograd.grad(
+            roots, leaves, pulled, allow_unused=True, create_graph=second
+        )
+    )
     return [next(found) if need else None for need in needed]
 
 

@@ -30,7 +30,8 @@ def sloped(
 
     def pulled(g: Tensor, x: Tensor, *settings: Any) -> Tensor:
         if slope is None:
-            return gradient(g, x, *settings)  # type: ignore[misc]
+            found: Tensor = gradient(g, x, *settings)  # type: ignore[misc]
+            return found
         by = slope(x, *settings)
         numbers = by.is_floating_point() or by.is_complex()
         return g * by.conj() if numbers else keep(g, by)
