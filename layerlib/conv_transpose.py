@@ -60,6 +60,12 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = conv_transpose
 
 
 class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
+    """``weight`` is ``(i, o / groups, *k)``, ``bias`` ``(o,)``; both start uniform.
+
+    They lie between ``-1 / sqrt(f)`` and ``1 / sqrt(f)``, where ``f`` is the number of
+    weights ``weight[0]``.
+    """
+
     line = CONV_TRANSPOSE
 
     def forward(

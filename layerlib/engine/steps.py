@@ -4,7 +4,6 @@ The matrices of one moment are small, so that what surrounds a product costs as 
 the product.
 """
 
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,7 +25,7 @@ def onto(total: Tensor, product: Product) -> Tensor:
     return torch.addmm(total, x, weight.T)
 
 
-def by_moment(rows: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+def by_moment(rows: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
     """``(n, i) -> (b, i), ...``: the rows of each moment, of which there are b.
 
     >>> by_moment(torch.arange(3), [2, 1])
