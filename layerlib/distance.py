@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Num, Shaped
 from torch import Tensor, nn
 
-from layerlib.conventions.distance import by_pair
+from layerlib.conventions.distance import by_axis, by_pair
 from layerlib.conventions.signature import convention
 from layerlib.engine.gradient import with_gradient
 from layerlib.recipe import Bend, Recipe, Reduce
@@ -84,6 +84,31 @@ def pairwise_distance(
     """
     distance = _length(x1 - x2 + eps, p)
     return distance if keepdim else distance.squeeze(-1)
+
+
+@convention(by_axis)
+def normalize(
+    input: Num[Tensor, "..."],
+    p: float = 2.0,
+    dim: int | tuple[int, ...] = 1,  # noqa: ARG001  (by_axis has used it)
+    eps: float = 1e-12,
+    out: Num[Tensor, "..."] | None = None,  # noqa: ARG001
+) -> Num[Tensor, "..."]:  # fmt: skip
+    """``(...) -> (...)``: vectors along `dim`, over their `p`-norm: of length one.
+
+    What is shorter than `eps` is divided by `eps`.
+
+    Raises:
+        TypeError: the input holds whole numbers.
+        IndexError: there is no such axis, or an infinite norm is taken of nothing.
+        RuntimeError: `out` is given, and a gradient is asked for.
+
+    >>> normalize(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+
+    Source: `torch.nn.functional.normalize`.
+    """
+    return input / AT_LEAST(_length(input, p), eps)
 
 
 class CosineSimilarity(nn.CosineSimilarity):

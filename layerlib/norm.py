@@ -8,18 +8,11 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, instancenorm
 
+from layerlib.conventions import norm as torchs
 from layerlib.conventions.cross_map import cross_map
 from layerlib.conventions.layer import Computed
-from layerlib.conventions.norm import (
-    Affine,
-    by_axis,
-    by_channel,
-    by_group,
-    by_neighbors,
-    by_shape,
-)  # fmt: skip
 from layerlib.conventions.signature import convention
-from layerlib.distance import AT_LEAST, POWER, _length
+from layerlib.distance import POWER
 from layerlib.engine.kernel import Kernel
 from layerlib.engine.pieces import InPieces
 from layerlib.recipe import Bend, Rearrange, Reduce
@@ -55,15 +48,14 @@ def _standardize(
 
 
 def _standardize_gradient(
-    g: Tensor, _mean: Tensor, _variance: Tensor,
+    g: Tensor, mean: Tensor, variance: Tensor,
     x: Tensor, weight: Maybe, bias: Maybe, line: Reduce, eps: float,
 ) -> list[Maybe]:  # fmt: skip
     """A projection: what of it points along ones, or along the output, is gone."""
-    centered = x - line(x)
-    scale = RSQRT(line(centered * centered) + eps)
-    y = centered * scale
+    scale = RSQRT(variance + eps)
+    y = (x - mean) * scale
     along = _scaled(g, weight)
-    across = along - line(along) - y * line(along * y)
+    across = torch.addcmul(along - line(along), y, line(along * y), value=-1)
     return [scale * across, _summed(g * y, weight), _summed(g, bias)]
 
 
@@ -98,7 +90,7 @@ def _summed(gradient: Tensor, parameter: Maybe) -> Maybe:
 
 # Each along the letters that its line keeps: there, a piece has averages of its own.
 _over_batch, _over_instance, _over_group, _over_layer = (
-    InPieces(letters, along, _standardize_gradient)(_standardize)
+    InPieces(letters, along, _standardize_gradient, keeps=True)(_standardize)
     for letters, along in (
         ("b c n, 1 c 1, 1 c 1 -> b c n, 1 c 1, 1 c 1", "c"),
         ("b c n, 1 c 1, 1 c 1 -> b c n, b c 1, b c 1", "b c"),
@@ -151,7 +143,7 @@ def _by_channel(
     return y.reshape(input.shape)
 
 
-@convention(by_channel)
+@convention(torchs.by_channel)
 def batch_norm(
     input: Real, running_mean: Maybe, running_var: Maybe, weight: Maybe = None,
     bias: Maybe = None, training: bool = False, momentum: float = 0.1,
@@ -177,7 +169,7 @@ def batch_norm(
     return _by_channel(_over_batch, BATCH, input, *settings)
 
 
-@convention(by_channel)
+@convention(torchs.by_channel)
 def instance_norm(
     input: Real, running_mean: Maybe = None, running_var: Maybe = None,
     weight: Maybe = None, bias: Maybe = None, use_input_stats: bool = True,
@@ -202,7 +194,7 @@ def instance_norm(
     return _by_channel(_over_instance, INSTANCE, input, *settings)
 
 
-@convention(by_group)
+@convention(torchs.by_group)
 def group_norm(
     input: Real, num_groups: int, weight: Maybe = None, bias: Maybe = None,
     eps: float = 1e-5,
@@ -221,10 +213,11 @@ def group_norm(
     """
     x = GROUPED(input, g=num_groups)
     affine = _each(PER_GROUP, weight, bias, g=num_groups)
-    return _over_group(x, *affine, GROUP, eps)[0].reshape(input.shape)
+    y: Tensor = _over_group(x, *affine, GROUP, eps)[0]
+    return y.reshape(input.shape)
 
 
-@convention(by_shape)
+@convention(torchs.by_shape)
 def layer_norm(
     input: Real, normalized_shape: Sequence[int], weight: Maybe = None,  # noqa: ARG001
     bias: Maybe = None, eps: float = 1e-5,
@@ -241,10 +234,11 @@ def layer_norm(
 
     Source: Ba et al. 2016, https://arxiv.org/abs/1607.06450.
     """
-    return _over_layer(input, weight, bias, LAYER, eps)[0]
+    y: Tensor = _over_layer(input, weight, bias, LAYER, eps)[0]
+    return y
 
 
-@convention(by_shape)
+@convention(torchs.by_shape)
 def rms_norm(
     input: Number, normalized_shape: Sequence[int], weight: Maybe = None,  # noqa: ARG001
     eps: float | None = None,
@@ -262,7 +256,8 @@ def rms_norm(
 
     Source: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
     """
-    return _of_length_one(input, weight, eps)
+    y: Tensor = _of_length_one(input, weight, eps)
+    return y
 
 
 def _neighbors(x: Tensor, before: int, after: int) -> Tensor:
@@ -272,7 +267,7 @@ def _neighbors(x: Tensor, before: int, after: int) -> Tensor:
     return NEIGHBORS(windows(padded, kernel))
 
 
-@convention(by_neighbors)
+@convention(torchs.by_neighbors)
 def local_response_norm(
     input: Real, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Real:
@@ -295,32 +290,7 @@ def local_response_norm(
     return y.reshape(input.shape)
 
 
-@convention(by_axis)
-def normalize(
-    input: Number,
-    p: float = 2.0,
-    dim: int | tuple[int, ...] = 1,  # noqa: ARG001  (by_axis has used it)
-    eps: float = 1e-12,
-    out: Maybe = None,  # noqa: ARG001
-) -> Number:  # fmt: skip
-    """``(...) -> (...)``: vectors along `dim`, over their `p`-norm: of length one.
-
-    What is shorter than `eps` is divided by `eps`.
-
-    Raises:
-        TypeError: the input holds whole numbers.
-        IndexError: there is no such axis, or an infinite norm is taken of nothing.
-        RuntimeError: `out` is given, and a gradient is asked for.
-
-    >>> normalize(torch.tensor([[3.0, 4.0]]))
-    tensor([[0.6000, 0.8000]])
-
-    Source: `torch.nn.functional.normalize`.
-    """
-    return input / AT_LEAST(_length(input, p), eps)
-
-
-class _BatchNorm(Affine, batchnorm._BatchNorm):  # noqa: SLF001
+class _BatchNorm(torchs.Tracking, batchnorm._BatchNorm):  # noqa: SLF001
     line = BATCH
 
     def forward(self, input: Real) -> Real:
@@ -329,26 +299,13 @@ class _BatchNorm(Affine, batchnorm._BatchNorm):  # noqa: SLF001
         kept = (self.running_mean, self.running_var)
         if self.training and not self.track_running_stats:
             kept = (None, None)
-        own = self.training or kept == (None, None)
-        settings = (self.weight, self.bias, own, self._momentum(), self.eps)
-        return batch_norm(input, *kept, *settings)
-
-    def _momentum(self) -> float:
-        """Without a momentum each batch weighs the same."""
-        count = self.num_batches_tracked
-        if self.training and self.track_running_stats and count is not None:
-            count.copy_(count + 1)
-            return 1 / float(count) if self.momentum is None else self.momentum
-        return self.momentum or 0.0
+        affine = (self.weight, self.bias)
+        own, momentum = self.training or kept == (None, None), self.next_momentum()
+        return batch_norm(input, *kept, *affine, own, momentum, self.eps)
 
 
-class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+class _InstanceNorm(torchs.Affine, instancenorm._InstanceNorm):  # noqa: SLF001
     line = INSTANCE
-
-    def forward(self, input: Real) -> Real:
-        """After torch's checks, and within a batch of one: `_apply_instance_norm`."""
-        output: Tensor = super().forward(input)
-        return output
 
     def _apply_instance_norm(self, input: Tensor) -> Tensor:
         given = (self.running_mean, self.running_var, self.weight, self.bias)
@@ -380,56 +337,49 @@ class InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
     """``(b, c, d, h, w) -> (b, c, d, h, w)``: `torch.nn.InstanceNorm3d`."""
 
 
-class _Lazy(nn.Module):
-    def __init_subclass__(cls, *, to: type[nn.Module] | None = None) -> None:
-        """Keeps the class that it becomes at its first input."""
-        super().__init_subclass__()
-        cls.cls_to_become = to
-
-
-class LazyBatchNorm1d(_Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d):
+class LazyBatchNorm1d(torchs.Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyBatchNorm2d(_Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d):
+class LazyBatchNorm2d(torchs.Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LazyBatchNorm3d(_Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d):
+class LazyBatchNorm3d(torchs.Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
 class LazyInstanceNorm1d(
-    _Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d
+    torchs.Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d
 ):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
 class LazyInstanceNorm2d(
-    _Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d
+    torchs.Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d
 ):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
 class LazyInstanceNorm3d(
-    _Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d
+    torchs.Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d
 ):
     """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
 
 
-class LayerNorm(Computed, Affine, nn.LayerNorm, by=layer_norm):
+class LayerNorm(Computed, torchs.Affine, nn.LayerNorm, by=layer_norm):
     """``(..., *n) -> (..., *n)``: `layer_norm`, affine for each feature."""
 
     line = LAYER
 
 
-class GroupNorm(Computed, Affine, nn.GroupNorm, by=group_norm):
+class GroupNorm(Computed, torchs.Affine, nn.GroupNorm, by=group_norm):
     """``(b, c, ...) -> (b, c, ...)``: `group_norm`, affine for each channel."""
 
     line = GROUP
 
 
-class RMSNorm(Affine, nn.RMSNorm):
+class RMSNorm(torchs.Affine, nn.RMSNorm):
     """``(..., *n) -> (..., *n)``: `rms_norm`, with a weight for each feature."""
 
     line = TOTAL

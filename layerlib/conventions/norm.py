@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,8 @@ RUNNING = ("running_mean", "running_var")
 KIND = (TypeError, NotImplementedError)
 
 
-def _continuous(layer: str, x: Tensor) -> None:
+def continuous(layer: str, x: Tensor) -> None:
+    """No whole numbers."""
     fits = x.is_floating_point() or x.is_complex()
     expect(layer, fits, "floating-point or complex input", x.dtype, KIND)
 
@@ -90,7 +92,7 @@ def by_shape(layer: str, _: int, given: Given) -> Finish:
     told = f"an input with the last axes {shape}, as normalized_shape (at least one)"
     fits = bool(shape) and (*rows, *shape) == tuple(x.shape)
     expect(layer, fits, told, tuple(x.shape))
-    _continuous(layer, x) if layer == "rms_norm" else None
+    continuous(layer, x) if layer == "rms_norm" else None
     _parameters(layer, given, shape, *names)
     kind, n = wide(x[:0]).dtype, math.prod(shape)
     given |= {
@@ -114,22 +116,6 @@ def by_neighbors(layer: str, _: int, given: Given) -> Finish:
     return lambda y: y.to(kind) if x.numel() else x
 
 
-def by_axis(layer: str, _: int, given: Given) -> Finish:
-    """Of `normalize`: its axes become one, the last."""
-    x, dim, out = given["input"], given["dim"], given["out"]
-    _continuous(layer, x)
-    axes = (dim,) if isinstance(dim, int) else tuple(dim)
-    ends = tuple(range(-len(axes), 0))
-    moved = x.movedim(axes, ends)
-    given["input"] = wide(moved.flatten(-len(axes)))
-
-    def finish(y: Tensor) -> Tensor:
-        y = y.reshape(moved.shape).movedim(ends, axes).to(x.dtype)
-        return y if out is None else torch.div(y, 1, out=out)
-
-    return finish
-
-
 class Affine(nn.Module):
     """A norm that starts with weights of one, biases of zero, and no batch seen."""
 
@@ -145,3 +131,26 @@ class Affine(nn.Module):
         for name in ("running_mean", "running_var", "num_batches_tracked"):
             if getattr(self, name, None) is not None:
                 nn.init.constant_(getattr(self, name), name == "running_var")
+
+
+class Tracking(Affine):
+    """A norm that counts its batches."""
+
+    def next_momentum(self) -> float:
+        """The weight of this batch: without a momentum each one weighs the same."""
+        count = self.num_batches_tracked
+        if self.training and self.track_running_stats and count is not None:
+            count.copy_(count + 1)
+            return 1 / float(count) if self.momentum is None else self.momentum
+        return self.momentum or 0.0
+
+
+class Lazy(nn.Module):
+    """A layer that becomes one of the class `to` at its first input."""
+
+    cls_to_become: ClassVar[Any]
+
+    def __init_subclass__(cls, *, to: type[nn.Module] | None = None) -> None:
+        """Keeps the class that it becomes."""
+        super().__init_subclass__()
+        cls.cls_to_become = to

@@ -41,7 +41,9 @@ class _Given(Function):
             x if n in keep and isinstance(x, Tensor) else None
             for n, x in enumerate(given)
         ]
-        ctx.save_for_backward(*tensors, *(outputs if keeps_output else ()))
+        chosen = range(len(outputs) if keeps_output is True else 0)
+        kept = chosen if isinstance(keeps_output, bool) else keeps_output
+        ctx.save_for_backward(*tensors, *[outputs[n] for n in kept])
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> Any:
@@ -79,7 +81,7 @@ def _again(function: Any, needed: Any, cotangents: Any, inputs: Any) -> list[Any
 def with_gradient(
     gradient: Callable[..., Sequence[Tensor | None]],
     *,
-    keeps_output: bool = False,
+    keeps_output: bool | Sequence[int] = False,
     keeps_inputs: bool | Sequence[int] = True,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorates a function of positional arguments with its gradient.
@@ -92,7 +94,8 @@ def with_gradient(
 
     Args:
         gradient: computes the gradients of the inputs.
-        keeps_output: the outputs are given as well, between cotangents and inputs.
+        keeps_output: the outputs, or those at these places, are given as well,
+            between cotangents and inputs.
         keeps_inputs: the tensors among the inputs are given, or those at these places;
             for another stands None. It need not stay in memory until the backward
             pass, and may be written over before.

@@ -24,6 +24,7 @@ PIECE = 2**16
 
 Function = Callable[..., Any]
 Term = Sequence[str]
+Places = Sequence[tuple[int, str]]
 Cut = dict[str, tuple[int, int, int]]  # where a piece begins, how long, out of how many
 
 
@@ -35,7 +36,9 @@ class InPieces:
     lacks a letter, or has 1 for it, goes into every piece; ``...`` stands for all axes
     of a function of each number. Computed in 32 bits at least, the first output gets
     the dtype of the first input. ``gradient(*cotangents, *inputs)`` gives gradients in
-    the order of the inputs; without it the function is run again, and derived.
+    the order of the inputs; without it the function is run again, and derived. What
+    the function makes besides its first output has no gradient if it `keeps` that: the
+    gradient is given it in the place of a cotangent.
 
     >>> double = InPieces("b n -> b n", "b")(lambda x: x + x)
     >>> double(torch.ones(1, 2))
@@ -47,22 +50,29 @@ class InPieces:
     line: str
     along: str
     gradient: Function | None = None
+    keeps: bool = False
 
     def __call__(self, function: Function) -> Function:
         """The function, run in pieces."""
         sides = [side.split(",") for side in self.line.split("->")]
         left, right = [[term.split() for term in side] for side in sides]
 
+        count, whole = len(right), [{}]
+
         def again(needed: Sequence[bool], *given: Any) -> list[Tensor | None]:
+            given = (given[0], *given[count:]) if self.keeps else given
+            terms, like, cuts = right + left, given[count:], whole
+            if not torch.is_grad_enabled():
+                cuts = self._cuts(terms, given)
+            elif self.keeps:  # a second gradient is derived from all that was done
+                made = _run(function, left, like, whole, right, ())
+                given = (given[0], *made[1:], *like)
             derive = functools.partial(_derived, self.gradient, function, needed)
-            terms, like = right + left, given[len(right) :]
-            # A second gradient is derived from the whole.
-            cuts = [{}] if torch.is_grad_enabled() else self._cuts(terms, given)
             found = _run(derive, terms, given, cuts, left, like)
             pairs = zip(found, like, strict=False)
             return [g if g is None else g.to(x.dtype) for g, x in pairs]
 
-        @with_gradient(again)
+        @with_gradient(again, keeps_output=range(1, count) if self.keeps else False)
         def run(*given: Any) -> tuple[Tensor, ...]:
             cuts, like = self._cuts(left, given), given[: self.along == "..."]
             found = _run(function, left, given, cuts, right, like)
@@ -106,40 +116,58 @@ def _run(
     cuts: list[Cut], goals: Sequence[Term], like: Sequence[Any],
 ) -> list[Any]:  # fmt: skip
     """What a function makes of each piece, put together."""
-    made: list[Any] = [None] * len(goals)
+    tensors, settings = given[: len(terms)], given[len(terms) :]
+    if not cuts[0]:
+        parts = [x if x is None else wide(x) for x in tensors]
+        return _listed(function(*parts, *settings))
+    if "..." in cuts[0]:
+        tensors = [x if x is None else x.view(-1) for x in tensors]
+    pairs = [*zip(terms, tensors, strict=True)]
+    places = [() if x is None else _places(t, x.shape, cuts[0]) for t, x in pairs]
+    made: list[Any] = []
     for cut in cuts:
-        pairs = zip(terms, given, strict=False)
-        parts = [x if x is None else wide(_at(x, term, cut)) for term, x in pairs]
-        found = function(*parts, *given[len(terms) :])
-        found = found if isinstance(found, (list, tuple)) else [found]
-        if not cut:
-            return list(found)
-        for n, (term, part) in enumerate(zip(goals, found, strict=False)):
-            shape = like[n].shape if n < len(like) and part is not None else None
-            made[n] = made[n] if part is None else _put(made[n], part, term, cut, shape)
-    return made
+        ours = zip(tensors, places, strict=True)
+        parts = [x if x is None else wide(_at(x, at, cut)) for x, at in ours]
+        found = _listed(function(*parts, *settings))
+        made = made or [
+            part if part is None else _whole(part, term, cut, like[n : n + 1])
+            for n, (term, part) in enumerate(zip(goals, found, strict=False))
+        ]
+        for goal, part in zip(made, found, strict=False):
+            if goal is not None:
+                _, flat, at, put = goal
+                put(_at(flat, at, cut), part)
+    return [goal if goal is None else goal[0] for goal in made]
 
 
-def _at(x: Tensor, term: Term, cut: Cut) -> Tensor:
+def _listed(found: Any) -> list[Any]:
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def _places(term: Term, shape: Sequence[int], cut: Cut) -> Places:
+    """The axes that are cut, each with its letter."""
+    axes = enumerate(term)
+    return [(axis, a) for axis, a in axes if a in cut and shape[axis] > 1]
+
+
+def _at(x: Tensor, places: Places, cut: Cut) -> Tensor:
     """A view of what is in a piece."""
-    x = x.view(-1) if "..." in cut else x
-    for axis, letter in enumerate(term) if cut else ():
-        if letter in cut and x.shape[axis] > 1:
-            x = x.narrow(axis, *cut[letter][:2])
+    for axis, letter in places:
+        start, length, _ = cut[letter]
+        x = x.narrow(axis, start, length)
     return x
 
 
-def _put(whole: Any, part: Tensor, term: Term, cut: Cut, shape: Any) -> Tensor:
-    """A part in its place; added, where its tensor lacks a letter that is cut."""
+def _whole(part: Tensor, term: Term, cut: Cut, like: Sequence[Tensor]) -> Any:
+    """Where the parts go, and how: added, where a letter that is cut is not there."""
     pairs = zip(term, part.shape, strict=False)
-    shape = shape or [cut[a][2] if a in cut else n for a, n in pairs]
-    sizes = {**dict(zip(term, shape, strict=False)), "...": 2}
-    alone = all(sizes.get(letter, 1) > 1 for letter in cut)
-    if whole is None:
-        whole = part.new_empty(shape) if alone else part.new_zeros(shape)
-    here = _at(whole, term, cut)
-    here.copy_(part) if alone else here.add_(part)
-    return whole
+    shape = [cut[a][2] if a in cut else n for a, n in pairs]
+    shape = [*like[0].shape] if like else shape
+    flat = [math.prod(shape)] if "..." in cut else shape
+    places = _places(term, flat, cut)
+    alone = len(places) == len(cut)
+    whole = part.new_empty(shape) if alone else part.new_zeros(shape)
+    return whole, whole.view(flat), places, Tensor.copy_ if alone else Tensor.add_
 
 
 def _derived(

@@ -9,14 +9,13 @@ takes ``2 * k`` looks.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, no_type_check
+from typing import Any, TypeAlias, no_type_check
 
 import torch
 from torch import Tensor
 
 from layerlib.engine.gradient import adjoints
-from layerlib.engine.kernel import Kernel
-from layerlib.engine.windows import Windows
+from layerlib.engine.kernel import Kernel, seen
 from layerlib.recipe import Deferred, Line, Operand, Reduce
 
 PIECE = 2**18
@@ -64,20 +63,22 @@ class WindowsAt(Deferred):
 
 @no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
-class WindowsBeyond(Windows):
+class WindowsBeyond(Deferred):
     """``(..., *n) -> (..., *m, k)``: what a kernel sees that may leave the input.
 
     `padding` tells how many cells of one `value` lie around it, as for `pad`. They are
     no cells of their own: where the largest number is, is in the input.
     """
 
+    input: Tensor
+    kernel: Kernel
     padding: Sequence[int]
     value: int | float
 
     @property
-    def padded(self) -> Windows:
-        """The same windows of an input that has these cells."""
-        return Windows(pad(self.input, self.padding, self.value), self.kernel)
+    def padded(self) -> Tensor:
+        """An input that has these cells."""
+        return pad(self.input, self.padding, self.value)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,7 +91,15 @@ class WindowsBeyond(Windows):
 
     def tensor(self) -> Tensor:
         """A copy of each cell for each window that sees it."""
-        return self.padded.tensor()
+        padded = self.padded
+        length = tuple(padded.shape[-len(self.kernel.size) :])
+        return seen(padded, length, self.kernel)
+
+    def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
+        """What the line makes of the windows: a reduction without storing them."""
+        if isinstance(line, Reduce) and not sizes:
+            return reduced(self, line)
+        return super().run(line, inputs, **sizes)
 
 
 def pad(input: Tensor, widths: Sequence[int], value: float = 0) -> Tensor:
@@ -98,8 +107,11 @@ def pad(input: Tensor, widths: Sequence[int], value: float = 0) -> Tensor:
     return torch.constant_pad_nd(input, widths, value) if any(widths) else input
 
 
-def reduced(windows: Windows | WindowsAt, line: Reduce) -> Tensor:
-    """``(..., *m, k) -> (..., *m)``: a line that reduces the cells of each window."""
+def reduced(windows: Any, line: Reduce) -> Tensor:
+    """``(..., *m, k) -> (..., *m)``: a line that reduces the cells of each window.
+
+    The windows are `Windows`, or one of the two kinds above.
+    """
     left, right = line.line.split(" -> ")
     at, operation = isinstance(windows, WindowsAt), line.operation
     sums = () if at else ("sum", "mean")
@@ -107,10 +119,10 @@ def reduced(windows: Windows | WindowsAt, line: Reduce) -> Tensor:
         return line.stored(windows.tensor())
     if operation == "max":
         return read(windows.input, argmax(windows))
-    if isinstance(windows, WindowsBeyond):
-        windows = windows.padded
-    length = windows.input.shape[-len(windows.kernel.size) :]
-    total = _total(windows.input, windows.kernel, tuple(length))
+    beyond = isinstance(windows, WindowsBeyond)
+    cells = windows.padded if beyond else windows.input
+    length = cells.shape[-len(windows.kernel.size) :]
+    total = _total(cells, windows.kernel, tuple(length))
     return total / windows.shape[-1] if operation == "mean" else total
 
 
@@ -123,7 +135,7 @@ def read(input: Tensor, at: Tensor) -> Tensor:
     return input.flatten(-n).gather(-1, at.flatten(-n)).view(at.shape)
 
 
-def argmax(windows: Windows | WindowsAt) -> Tensor:
+def argmax(windows: Any) -> Tensor:
     """``(b, c, *m, k) -> (b, c, *m)``: where the largest number of each window is.
 
     It is counted through the plane, row after row: the first of several, and the last
@@ -143,7 +155,7 @@ def _planes(x: Tensor, n: int) -> Tensor:
     return x.reshape(math.prod(x.shape[:-n]), *x.shape[-n:])
 
 
-def _axes(windows: Windows | WindowsAt) -> list[list[Place]]:
+def _axes(windows: Any) -> list[list[Place]]:
     """For each axis, and each place in a window: the cells that are seen there."""
     if isinstance(windows, WindowsAt):
         device = windows.input.device
@@ -236,8 +248,8 @@ def _sum(x: Tensor, kernel: Kernel, length: tuple[int, ...]) -> Tensor:
     for axis, places in enumerate(axes, -len(axes)):
         first, *others = [_seen(x, axis, at) for at in places]
         x = first.clone()
-        for seen in others:
-            x += seen
+        for other in others:
+            x += other
     return x
 
 

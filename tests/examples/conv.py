@@ -88,7 +88,7 @@ MISTAKES = {
     },
     "conv contract": {
         "torch's own forward": ("    def forward(self, input:", "    def _forward(self, input:"),
-        "another default": ("dilation: int | Sequence[int] = 1,", "dilation: int | Sequence[int] = 2,"),
+        "another default": ("dilation: Sizes = 1,", "dilation: Sizes = 2,"),
         "a docstring without shapes": ('"""``(b, i, *n), (o, i / groups, *k), (o,) -> (b, o, *m)``: windows', '"""Windows'),
         "a class without its line": ("    line = CONV\n", ""),
     },
