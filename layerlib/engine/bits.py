@@ -36,7 +36,7 @@ def below(x: Tensor, bound: Number, *, nan: bool = True) -> Tensor:
     return above(-x, -bound, nan=nan)
 
 
-@with_gradient(lambda _needed, g, _x, bits: [keep(g, bits)])
+@with_gradient(lambda _needed, g, _x, bits: [keep(g, bits)], by_moves=False)
 def keep(x: Tensor, bits: Tensor) -> Tensor:
     """The numbers where the bits are set, and 0 elsewhere."""
     if forward_ad.unpack_dual(x).tangent is not None:  # type: ignore[no-untyped-call]
