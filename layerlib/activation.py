@@ -12,7 +12,8 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from layerlib.conventions.activation import (
-    Activation, asked, channels, each, halves, image, in_place, normalizes, slopes,
+    Activation, asked, channels, each, even, halves, image, in_place, normalizes,
+    slopes,
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.engine.bits import above, below, choose, keep
@@ -244,12 +245,10 @@ def _gated(value: Tensor, gate: Tensor) -> Tensor:
     return GATE(value, sigmoid(gate))
 
 
-@asked(halves, "(..., 2 c) -> (..., c)")
+@asked(even, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
     """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
-    halves = torch.unflatten(input, dim, (2, input.shape[dim] // 2))
-    output: Tensor = _gated(*halves.unbind(dim))
-    return output
+    return _gated(*halves(input, dim))
 
 
 def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:

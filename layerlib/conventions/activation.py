@@ -220,13 +220,18 @@ def along_dim(layer: str, _n: int, given: Given) -> Function:
     return lambda output: output.reshape(x.shape)
 
 
-def halves(layer: str, _n: int, given: Given) -> None:
+def even(layer: str, _n: int, given: Given) -> None:
     """An axis that has two halves."""
     x, dim = given["input"], given["dim"]
     taken(layer, x)
-    even = x.ndim > 0 and x.shape[dim] % 2 == 0
-    expect(layer, even, f"an even size in axis {dim}", x)
-    given["dim"] %= x.ndim
+    fits = x.ndim > 0 and x.shape[dim] % 2 == 0
+    expect(layer, fits, f"an even size in axis {dim}", x)
+
+
+def halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Views of the first and of the second half of an axis."""
+    first, second = x.chunk(2, dim)
+    return first, second
 
 
 def image(_layer: str, _n: int, given: Given) -> None:

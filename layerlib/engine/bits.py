@@ -40,7 +40,7 @@ def _kept(_: object, cotangent: Tensor, _x: None, bits: Tensor) -> list[Tensor]:
     return [keep(cotangent, bits)]
 
 
-@with_gradient(_kept, keeps_inputs=[1])
+@with_gradient(_kept, keeps_inputs=[1], by_moves=False)
 def keep(x: Tensor, bits: Tensor) -> Tensor:
     """The numbers where the bits are set, and 0 elsewhere."""
     if forward_ad.unpack_dual(x).tangent is not None:  # type: ignore[no-untyped-call]

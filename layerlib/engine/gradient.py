@@ -29,7 +29,8 @@ class _Given(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.function, ctx.gradient, (keeps_output, keeps_inputs), *given = inputs
+        ctx.function, ctx.gradient, keeps, *given = inputs
+        keeps_output, keeps_inputs, ctx.by_moves = keeps
         outputs = output if isinstance(output, tuple) else (output,)
         whole = [x for x in outputs if not (x.is_floating_point() or x.is_complex())]
         if whole:
@@ -57,7 +58,9 @@ class _Given(Function):
         lost = any(x is None for x, need in zip(inputs, needed, strict=True) if need)
         compiling = torch.compiler.is_compiling()
         several = not compiling and any(map(is_legacy_batchedtensor, cotangents))
-        if several and not lost:  # is_grads_batched knows the moves, and not all lines
+        if (
+            several and ctx.by_moves and not lost
+        ):  # is_grads_batched knows the moves, and not all lines
             found = _again(ctx.function, needed, cotangents, inputs)
         else:
             found = ctx.gradient(needed, *cotangents, *kept, *inputs)
@@ -87,6 +90,7 @@ def with_gradient(
     *,
     keeps_output: bool | Sequence[int] = False,
     keeps_inputs: bool | Sequence[int] = True,
+    by_moves: bool = True,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorates a function of positional arguments with its gradient.
 
@@ -103,6 +107,8 @@ def with_gradient(
         keeps_inputs: the tensors among the inputs are given, or those at these places;
             for another stands None. It need not stay in memory until the backward
             pass, and may be written over before.
+        by_moves: several gradients at once may be derived move by move instead; not so
+            where the gradient at a kink is chosen.
 
     >>> @with_gradient(lambda needed, cotangent, x: [2 * x * cotangent])
     ... def square(x):
@@ -121,7 +127,7 @@ def with_gradient(
             forward_mode = forward_ad._current_level >= 0  # noqa: SLF001
             if forward_mode or not (torch.is_grad_enabled() and _any_gradient(args)):
                 return function(*args, **kwargs)
-            keeps = (keeps_output, keeps_inputs)
+            keeps = (keeps_output, keeps_inputs, by_moves)
             result: T = _Given.apply(function, gradient, keeps, *args)  # type: ignore[no-untyped-call]
             return result
 

@@ -42,7 +42,7 @@ def sloped(
         return [back(g.contiguous() if x.is_contiguous() else g, x, *settings)]
 
     run = value if at_once else InPieces("... -> ...", "...")(value)
-    return with_gradient(derived)(run) if slope or gradient else run
+    return with_gradient(derived, by_moves=False)(run) if slope or gradient else run
 
 
 def of_output(

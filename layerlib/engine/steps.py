@@ -4,7 +4,6 @@ The matrices of one moment are small, so that what surrounds a product costs as 
 the product.
 """
 
-
 import torch
 from torch import Tensor
 
