@@ -248,7 +248,8 @@ def _gated(value: Tensor, gate: Tensor) -> Tensor:
 @asked(even, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
     """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
-    return _gated(*halves(input, dim))
+    output: Tensor = _gated(*halves(input, dim))
+    return output
 
 
 def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
