@@ -47,7 +47,7 @@ def idle(name: str, example: Example) -> bool:
 
 
 def claimed(name: str, example: Example) -> Line | Bend:
-    """The line of the class, which may depend on the number of axes.
+    """The line of the class, which may depend on the number of axes or on the mode.
 
     A norm that goes by running averages takes none, and claims another line.
     """
@@ -56,7 +56,10 @@ def claimed(name: str, example: Example) -> Line | Bend:
     if not layer.training and getattr(layer, "running_mean", None) is not None:
         evaluated: Line = cls.evaluated
         return evaluated
-    line: Line | Bend = getattr(cls, "lines", {}).get(ndim, cls.line)
+    others = getattr(cls, "lines", {})
+    line: Line | Bend = others.get(
+        ndim, others.get(getattr(layer, "mode", ""), cls.line)
+    )
     return line
 
 
