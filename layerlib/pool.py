@@ -11,16 +11,7 @@ from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from layerlib.conventions import pool as convention
-from layerlib.conventions.pool import (
-    Number,
-    Pooled,
-    Pooling,
-    Powers,
-    Sizes,
-    Unpooling,
-    exact,
-    lowest,
-)
+from layerlib.conventions.pool import Number, Pooled, Pooling, Powers, Sizes, Unpooling
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
 from layerlib.engine.kernel import Kernel, resized
@@ -68,7 +59,7 @@ def max_pool(
     Source: `torch.nn.functional.max_pool2d`.
     """
     kernel = Kernel(kernel_size, stride, dilation)
-    seen = WindowsBeyond(input, kernel, padding, lowest(input))
+    seen = WindowsBeyond(input, kernel, padding, convention.lowest(input))
     return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 
@@ -193,7 +184,7 @@ def mean_of_bins(n: int, m: int) -> Band:
     Source: `torch.nn.AdaptiveAvgPool1d`.
     """
     cells, end = bins(n, m)
-    share = 1 / exact(end - cells[:, 0, None])
+    share = 1 / convention.exact(end - cells[:, 0, None])
     even = m > 0 and n % m == 0
     return Band(cells.where(cells < end, n), share, n, ragged=not even, touching=even)
 
