@@ -259,14 +259,14 @@ def channels(layer: str, _n: int, given: Given) -> Function:
     return lambda output: output.reshape(x.shape)
 
 
-def slopes(input: Tensor, lower: float, upper: float) -> Tensor:
+def drawn(input: Tensor, lower: float, upper: float) -> Tensor:
     """1 above 0, and elsewhere drawn as torch does: in float64, row by row."""
     x = input.detach()
     low, high = (x.new_full((), bound).double() for bound in (lower, upper))
     count = 0 if x.is_meta else int((x <= 0).sum())
-    drawn = x.new_empty(count, dtype=torch.float64).uniform_() * (high - low) + low
+    numbers = x.new_empty(count, dtype=torch.float64).uniform_() * (high - low) + low
     slope = torch.ones_like(x, memory_format=torch.contiguous_format)
-    slope[x <= 0] = drawn.to(x.dtype)
+    slope[x <= 0] = numbers.to(x.dtype)
     return slope
 
 

@@ -115,7 +115,7 @@ MISTAKES = {
             'if approximate == "none":\n        return input',
             'if approximate == "tanh":\n        return input',
         ),
-        "the slope of gelu is its gate": ("_normal_below(x) + x * density", "_normal_below(x) + 0 * density"),
+        "the slope of gelu is its gate": ("x, bell, value=1 /", "x, bell, value=0 /"),
         "softplus without its threshold": (
             "return choose(above(x, threshold, nan=False), input, smooth)",
             "return choose(above(x, math.inf, nan=False), input, smooth)",
@@ -135,8 +135,8 @@ MISTAKES = {
             "return LOG(EXP(shifted) / SOFTMAX(EXP(shifted)))",
         ),
         "prelu lets 0 through as positive": (
-            "positive = above(input, 0, nan=False)",
-            "positive = ~below(input, 0)",
+            "positive = above(input, 0, nan=False)\n    slanted",
+            "positive = ~below(input, 0)\n    slanted",
         ),
     },
     "conventions.activation": {
