@@ -147,7 +147,7 @@ MISTAKES = {
         ),
         "one slope for all channels": ("weight.expand(count)", "weight[:1].expand(count)"),
         "the implicit axis is always the last": ("dim = 0 if x.ndim in (0, 1, 3) else 1", "dim = -1"),
-        "in place, autograd is not told": ("    return x.copy_\n", "    return x.data.copy_\n"),
+        "in place, autograd is not told": ("    write: Function = x.copy_", "    write: Function = x.data.copy_"),
         "in place, the gradient reads what was written over": (
             'given["input"] = x.clone()',
             'given["input"] = x.data',
