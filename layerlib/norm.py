@@ -286,7 +286,7 @@ def local_response_norm(
 
 
 class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
-    line = BATCH
+    line, evaluated = BATCH, PER_CHANNEL
 
     def forward(self, input: Real) -> Real:
         """By the averages of the batch in training, else by the running ones."""
@@ -300,7 +300,7 @@ class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
 
 
 class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
-    line = INSTANCE
+    line, evaluated = INSTANCE, PER_CHANNEL
 
     def _apply_instance_norm(self, input: Tensor) -> Tensor:
         given = (self.running_mean, self.running_var, self.weight, self.bias)

@@ -47,6 +47,7 @@ CLASSES = {
     "CrossMapLRN2d": [
         Example([(2, 6, 3, 2)], (3,)),
         Example([(2, 6, 3, 2)], (4,), {"alpha": 0.5, "beta": 0.5, "k": 2.0}),
+        Example([(2, 2, 3, 2)], (5,), {"alpha": 0.5}),
     ],
     "GroupNorm": [
         Example([(2, 6, 5)], (3, 6)),
