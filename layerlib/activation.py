@@ -14,14 +14,7 @@ from torch import Tensor, nn
 from layerlib.conventions.activation import (
     Activation, asked, channels, drawn, each, even, halves, image, in_place, normalizes,
 )  # fmt: skip
-from layerlib.conventions.signature import convention
-from layerlib.engine.bits import above, below, choose, keep
-from layerlib.engine.pieces import InPieces
-from layerlib.recipe import Bend, Recipe, Reduce
 
-Each = Shaped[Tensor, "..."]
-Number = int | float
-EXP = Bend("exp", torch.exp)
 LOG = Bend("log", torch.log)
 GATE = Recipe("..., ... -> ...")
 PRELU = Recipe("b c ..., c -> b c ...")

@@ -276,9 +276,13 @@ class Activation(Computed):
     line: ClassVar[Line | Bend]
     _stacklevel = 5  # a warning names the line that called the layer
 
-    def __init_subclass__(cls, *, by: Function, line: Line | None = None) -> None:
+    def __init_subclass__(
+        cls, *, by: Function | None = None, line: Line | None = None
+    ) -> None:
         """Says in which shapes, and takes what the function runs as its line."""
         super().__init_subclass__(by=by)
+        if by is None:  # somebody's own class
+            return
         shapes, name = str(by.__doc__).split("``")[1], cls.__name__
         told = f"``{shapes}``: `torch.nn.{name}`, computed by `{by.__name__}`."
         cls.__doc__ = vars(cls).get("__doc__") or told
