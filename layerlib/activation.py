@@ -3,7 +3,7 @@
 A function of one number stands below its slope: its derivative, as a formula.
 """
 # isort: skip_file
-# ruff: noqa: D101, D403
+# ruff: noqa: D403
 
 import math
 
@@ -14,8 +14,14 @@ from torch import Tensor, nn
 from layerlib.conventions.activation import (
     Activation, asked, channels, drawn, each, even, halves, image, in_place, normalizes,
 )  # fmt: skip
+from layerlib.conventions.signature import convention
+from layerlib.engine.bits import above, below, choose, keep
+from layerlib.engine.pieces import InPieces
+from layerlib.recipe import Bend, Recipe, Reduce
 
-LOG = Bend("log", torch.log)
+Each = Shaped[Tensor, "..."]
+Number = int | float
+EXP, LOG = Bend("exp", torch.exp), Bend("log", torch.log)
 GATE = Recipe("..., ... -> ...")
 PRELU = Recipe("b c ..., c -> b c ...")
 LARGEST = Reduce("b c n -> b 1 n", "max")

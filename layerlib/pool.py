@@ -1,7 +1,6 @@
 """Pooling: of what each window sees, one number is kept."""
 
 # A class takes its docstring from the function that computes it.
-# ruff: noqa: D101
 
 import math
 from typing import Any
