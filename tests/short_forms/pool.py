@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from layerlib.conventions.axes import numbers
 from layerlib.engine.reductions import WindowsAt
@@ -13,7 +13,7 @@ from layerlib.engine.windows import Kernel, Windows
 from layerlib.pool import BINS, BINS_2D, BINS_3D, SUM, UNPOOL, bins, mean_of_bins
 
 
-def _n(layer: nn.Module) -> int:
+def _n(layer: Any) -> int:
     return int(type(layer).__name__[-2])
 
 
@@ -64,6 +64,35 @@ def _adaptive_max(layer: Any, x: Tensor) -> Tensor:
     return WindowsAt(x, cells).tensor().max(-1).values
 
 
+def _samples(layer: Any, x: Tensor, n: int) -> tuple[Tensor, ...]:
+    """For each axis a number for each plane; torch has them for (width, height)."""
+    given = layer._random_samples  # noqa: SLF001  (so torch calls it)
+    if given is None:
+        given = torch.rand(*x.shape[:-n], n, dtype=x.dtype)
+    return (given.flip(-1) if n == 2 else given).unbind(-1)
+
+
+def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
+    """The cells of windows a step apart, each rounded down; the last is at the end."""
+    step, sample = (n - size) / (m - 1), sample[..., None]
+    place = (torch.arange(m - 1) + sample) * step
+    first = place.floor() - (sample * step).floor()
+    first = torch.constant_pad_nd(first, [0, 1], n - size).long()
+    return first[..., None] + torch.arange(size)
+
+
+def _fractional_max(layer: Any, x: Tensor) -> Any:
+    n, ratio = _n(layer), layer.output_ratio
+    size = x.shape[-n:]
+    many = layer.output_size or [int(a * r) for a, r in zip(size, ratio, strict=True)]
+    axes = size, many, layer.kernel_size, _samples(layer, x, n)
+    cells = tuple(map(_drawn, *axes))
+    most, k = WindowsAt(x, cells).tensor().max(-1)
+    places = torch.arange(math.prod(size)).view(size).expand(x.shape)
+    at = WindowsAt(places, cells).tensor().gather(-1, k[..., None])[..., 0]
+    return (most, at) if layer.return_indices else most
+
+
 def _unpool(layer: Any, x: Tensor, at: Tensor) -> Tensor:
     kernel, stride = (
         numbers("", "", given, _n(layer)) for given in (layer.kernel_size, layer.stride)
@@ -74,22 +103,21 @@ def _unpool(layer: Any, x: Tensor, at: Tensor) -> Tensor:
     return UNPOOL(x.flatten(2), rows).unflatten(2, size)
 
 
-SHORT: dict[str, Callable[..., Tensor]] = {
+SHORT: dict[str, Callable[..., Any]] = {
     **{f"MaxPool{n}d": _max for n in (1, 2, 3)},
     **{f"AvgPool{n}d": _avg for n in (1, 2, 3)},
     **{f"LPPool{n}d": _lp for n in (1, 2, 3)},
     **{f"AdaptiveAvgPool{n}d": _adaptive_avg for n in (1, 2, 3)},
     **{f"AdaptiveMaxPool{n}d": _adaptive_max for n in (1, 2, 3)},
+    **{f"FractionalMaxPool{n}d": _fractional_max for n in (2, 3)},
     **{f"MaxUnpool{n}d": _unpool for n in (1, 2, 3)},
 }
 
-# Windows that hang over the edge, cells that do not count, indices, given sizes; and
-# random windows, which are drawn.
+# Windows that hang over the edge, cells that do not count, indices, given sizes.
 LEFT: dict[str, set[int]] = {
     **{f"MaxPool{n}d": {1, 2} for n in (1, 2, 3)},
     **{f"AvgPool{n}d": {1} for n in (1, 2, 3)},
     **{f"LPPool{n}d": {1} for n in (1, 2, 3)},
     **{f"AdaptiveMaxPool{n}d": {1} for n in (1, 2, 3)},
     **{f"MaxUnpool{n}d": {1} for n in (1, 2, 3)},
-    **{f"FractionalMaxPool{n}d": {0, 1, 2} for n in (2, 3)},
 }

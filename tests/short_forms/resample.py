@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from layerlib.conventions.axes import numbers
 from layerlib.recipe import Recipe
 from layerlib.resample import triangle
 
@@ -16,27 +17,30 @@ LINES = {
 }
 
 
+def _step(layer: Any, n: int, m: int, scale: float | None) -> float:
+    """How far apart the places of two output cells are, in cells of the input."""
+    if layer.align_corners:
+        return (n - 1) / (m - 1)
+    return 1 / scale if scale and not layer.recompute_scale_factor else n / m
+
+
+def _matrix(layer: Any, n: int, size: int | None, scale: float | None) -> Tensor:
+    """What each output cell takes of each input cell, by the distance to its place."""
+    m = int(n * scale) if scale else size
+    place = torch.arange(m, dtype=torch.float64) * _step(layer, n, m, scale)
+    if layer.mode == "nearest":
+        return torch.eye(n)[place.long()]
+    if not layer.align_corners:  # places are measured from the edges of the grid
+        place = place + 0.5 * _step(layer, n, m, scale) - 0.5
+    return triangle(place.clamp(0, n - 1)[:, None] - torch.arange(n))
+
+
 def _upsample(layer: Any, x: Tensor) -> Tensor:
-    matrices, n = [], x.ndim - 2
-    size, scale = layer.size, layer.scale_factor
-    each = (
-        [size or scale] * n
-        if isinstance(size or scale, (int, float))
-        else size or scale
+    size, scale = (
+        numbers("", "", told, x.ndim - 2) for told in (layer.size, layer.scale_factor)
     )
-    for length, asked in zip(x.shape[2:], each, strict=True):
-        m = asked if size else int(length * asked)
-        step = (length - 1) / (m - 1) if layer.align_corners else length / m
-        if scale and not layer.align_corners and not layer.recompute_scale_factor:
-            step = 1 / asked
-        i, cells = torch.arange(m).to(x), torch.arange(length).to(x)
-        place = i * step if layer.align_corners else (i + 0.5) * step - 0.5
-        if layer.mode == "nearest":
-            matrices.append(((i * step).floor()[:, None] == cells).to(x))
-        else:
-            place = place.clamp(0, length - 1)
-            matrices.append(triangle(place[:, None] - cells))
-    return LINES[x.ndim](x, *matrices)
+    each = zip(x.shape[2:], size, scale, strict=True)
+    return LINES[x.ndim](x, *[_matrix(layer, *axis).to(x) for axis in each])
 
 
 SHORT: dict[str, Callable[..., Tensor]] = dict.fromkeys(
