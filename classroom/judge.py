@@ -331,7 +331,10 @@ class Attempt:
 
 
 class _Watch(TorchFunctionMode):
-    """Notes which functions of torch are called, by their public names."""
+    """Notes which functions of torch are called, by their public names.
+
+    Those of layerlib call it too, in order to be seen: they are not torch's.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -344,7 +347,8 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        self.names.add(func.__name__)
+        if not (getattr(func, "__module__", None) or "").startswith("layerlib."):
+            self.names.add(func.__name__)
         return func(*args, **(kwargs or {}))
 
 

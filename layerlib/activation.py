@@ -3,7 +3,7 @@
 A function of one number stands below its slope: its derivative, as a formula.
 """
 # isort: skip_file
-# ruff: noqa: D101, D403
+# ruff: noqa: D403
 
 import math
 
@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from layerlib.conventions.activation import (
-    Activation, asked, channels, each, halves, image, in_place, normalizes, slopes,
+    Activation, asked, channels, drawn, each, even, halves, image, in_place, normalizes,
 )  # fmt: skip
 from layerlib.conventions.signature import convention
 from layerlib.engine.bits import above, below, choose, keep
@@ -21,9 +21,7 @@ from layerlib.recipe import Bend, Recipe, Reduce
 
 Each = Shaped[Tensor, "..."]
 Number = int | float
-
-EXP = Bend("exp", torch.exp)
-LOG = Bend("log", torch.log)
+EXP, LOG = Bend("exp", torch.exp), Bend("log", torch.log)
 GATE = Recipe("..., ... -> ...")
 PRELU = Recipe("b c ..., c -> b c ...")
 LARGEST = Reduce("b c n -> b 1 n", "max")
@@ -97,10 +95,20 @@ def rrelu(
     """`leaky_relu`, its slopes drawn in training: https://arxiv.org/abs/1505.00853."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
-    return GATE(slopes(input, lower, upper), input)
+    return GATE(drawn(input, lower, upper), input)
 
 
-@asked(channels, "(b, c, ...), (c,) -> (b, c, ...)", InPieces("b c n, c -> b c n", "b"))
+def _prelu_gradient(g: Tensor, input: Tensor, weight: Tensor) -> list[Tensor]:
+    """1 or the weight, for the input; the weight meets what is not above 0."""
+    positive = above(input, 0, nan=False)
+    slanted = PRELU(keep(g, ~positive), weight)
+    return [keep(g, positive) + slanted, (g * keep(input, ~positive)).sum((0, 2))]
+
+
+PER_CHANNEL = InPieces("b c n, c -> b c n", "b", _prelu_gradient)
+
+
+@asked(channels, "(b, c, ...), (c,) -> (b, c, ...)", PER_CHANNEL)
 def prelu(input: Each, weight: Each) -> Each:
     """`leaky_relu`, its slopes a parameter: https://arxiv.org/abs/1502.01852."""
     positive = above(input, 0, nan=False)
@@ -115,8 +123,10 @@ def _normal_below(x: Tensor) -> Tensor:
 def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
     """By the product rule: the gate, and x times the slope of the gate."""
     if approximate == "none":
-        density = (x * x * -0.5).exp() / math.sqrt(2 * math.pi)
-        return _normal_below(x) + x * density
+        bell = (x * x * -0.5).exp()
+        return torch.addcmul(
+            _normal_below(x), x, bell, value=1 / math.sqrt(2 * math.pi)
+        )
     inner = x * (GELU_LINEAR + GELU_CUBIC * x * x)
     gate, slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
     return gate + x * slope * gate * (-inner).sigmoid()
@@ -124,10 +134,7 @@ def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
 
 @each(_gelu_slope, inplace=False)
 def gelu(input: Each, approximate: str = "none") -> Each:
-    """x times the probability of a normal number below x: https://arxiv.org/abs/1606.08415.
-
-    With ``approximate="tanh"`` that probability is the sigmoid of a polynomial.
-    """
+    """x times a normal number's chance to be below x: https://arxiv.org/abs/1606.08415."""
     if approximate == "none":
         return input * _normal_below(input)
     return input * (input * (GELU_LINEAR + GELU_CUBIC * input * input)).sigmoid()
@@ -206,7 +213,13 @@ def hardswish(input: Each) -> Each:
     return input * (input + 3).clamp(0, 6) / 6
 
 
-@each(lambda x: x.sigmoid() * (1 + x * (-x).sigmoid()), "float complex")
+def _silu_slope(x: Tensor) -> Tensor:
+    """By the product rule: the gate, and x times the slope of the gate."""
+    gate = x.sigmoid()
+    return gate * (1 + x * (1 - gate))
+
+
+@each(_silu_slope, "float complex")
 def silu(input: Each) -> Each:
     """x times sigmoid(x): https://arxiv.org/abs/1702.03118."""
     return input * input.sigmoid()
@@ -244,10 +257,11 @@ def _gated(value: Tensor, gate: Tensor) -> Tensor:
     return GATE(value, sigmoid(gate))
 
 
-@asked(halves, "(..., 2 c) -> (..., c)")
+@asked(even, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
     """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
-    return _gated(*input.chunk(2, dim))
+    output: Tensor = _gated(*halves(input, dim))
+    return output
 
 
 def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
@@ -260,8 +274,7 @@ def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
 def softmax(x: Each) -> Each:
     """e^x, divided by its sum along `dim`.
 
-    The largest number is subtracted first: that changes nothing, and without it e^x
-    overflows.
+    Less the largest number x gives the same, and e^x does not overflow.
 
     >>> softmax(torch.tensor([1000.0, 1000.0]), dim=0)
     tensor([0.5000, 0.5000])
@@ -283,11 +296,7 @@ def _log_softmax_gradient(g: Tensor, logarithms: Tensor) -> Tensor:
 
 @normalizes(_log_softmax_gradient)
 def log_softmax(x: Each) -> Each:
-    """The logarithm of `softmax`, which is never 0 inside.
-
-    >>> log_softmax(torch.tensor([0.0, 1000.0]), dim=0)
-    tensor([-1000.,     0.])
-    """
+    """The logarithm of `softmax`, which is never 0 inside."""
     shifted = x - LARGEST(x)
     return shifted - LOG(SOFTMAX(EXP(shifted)))
 
@@ -302,7 +311,7 @@ class Threshold(Activation, nn.Threshold, by=threshold): ...
 class ReLU(Activation, nn.ReLU, by=relu): ...
 class RReLU(Activation, nn.RReLU, by=rrelu): ...
 class Hardtanh(Activation, nn.Hardtanh, by=hardtanh): ...
-class ReLU6(Activation, nn.ReLU6, by=hardtanh): ...
+class ReLU6(Hardtanh, nn.ReLU6, by=hardtanh): ...
 class Sigmoid(Activation, nn.Sigmoid, by=sigmoid): ...
 class Hardsigmoid(Activation, nn.Hardsigmoid, by=hardsigmoid): ...
 class Tanh(Activation, nn.Tanh, by=tanh): ...
@@ -324,7 +333,6 @@ class GLU(Activation, nn.GLU, by=glu, line=GATE): ...
 class Softmin(Activation, nn.Softmin, by=softmin, line=SOFTMAX): ...
 class Softmax(Activation, nn.Softmax, by=softmax, line=SOFTMAX): ...
 class LogSoftmax(Activation, nn.LogSoftmax, by=log_softmax, line=SOFTMAX): ...
-# fmt: on
 
 
 class PReLU(Activation, nn.PReLU, by=prelu, line=PRELU):

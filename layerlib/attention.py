@@ -1,7 +1,7 @@
 """Attention: each query reads all values, weighted by how well their keys fit."""
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float, Shaped
@@ -28,6 +28,7 @@ READ = Recipe("... q s, ... s e -> ... q e")
 FOR_QUERY = SCORES.gradient(0)
 FOR_KEY = SCORES.gradient(1)
 FOR_VALUE = READ.gradient(1)
+THREE = Rearrange("(three e) -> three e")
 HEADS = Rearrange("n b (head e) -> b head n e")
 MERGED = Rearrange("b head n e -> n b (head e)")
 AVERAGE = Reduce("b head q s -> b q s", "mean")
@@ -92,7 +93,8 @@ def scaled_dot_product_attention(
     """
     query = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     if dropout_p == 0:
-        return _attend(query, key, value, attn_mask)
+        output: Tensor = _attend(query, key, value, attn_mask)
+        return output
     weights = dropout(_weights(query, key, attn_mask), dropout_p)
     return READ(weights, value)
 
@@ -146,16 +148,18 @@ def multi_head_attention_forward(
     k, v = _sources(k, bias_k, static_k), _sources(v, bias_v, static_v)
     q, k, v = (HEADS(x, head=num_heads) for x in (q, k, v))
     read, shown = _read(q, k, v, attn_mask, dropout_p, is_causal, need_weights)
-    output = linear(MERGED(read), out_proj_weight, out_proj_bias)
-    return output, AVERAGE(shown) if average_attn_weights else shown
+    if shown is not None and average_attn_weights:
+        shown = AVERAGE(shown)
+    return linear(MERGED(read), out_proj_weight, out_proj_bias), shown
 
 
 def _projected(
-    inputs: tuple[Tensor, ...], weights: tuple[Maybe, ...], bias: Maybe
+    inputs: tuple[Tensor, ...], weights: tuple[Any, ...], bias: Maybe
 ) -> list[Tensor]:
     """``(n, b, i), (e, i) -> (n, b, e)``: asked, offered, and read."""
-    biases = (None, None, None) if bias is None else bias.chunk(3)
-    return [linear(*each) for each in zip(inputs, weights, biases, strict=True)]
+    biases = [None] * 3 if bias is None else THREE(bias, three=3)
+    each = zip(inputs, weights, biases, strict=True)
+    return [linear(x, weight, b) for x, weight, b in each]
 
 
 def _sources(projected: Tensor, more: Maybe, instead: Maybe) -> Tensor:
@@ -181,7 +185,7 @@ class _OutProjection(Linear, NonDynamicallyQuantizableLinear):
         return NonDynamicallyQuantizableLinear.__name__
 
 
-BUILT = {NonDynamicallyQuantizableLinear: _OutProjection}
+BUILT: dict[type, type] = {NonDynamicallyQuantizableLinear: _OutProjection}
 """The class of layerlib for what torch's constructor builds."""
 
 
@@ -205,9 +209,8 @@ class MultiheadAttention(nn.MultiheadAttention):
         if self.in_proj_bias is not None:
             nn.init.zeros_(self.in_proj_bias)
             nn.init.zeros_(self.out_proj.bias)
-        for bias in (self.bias_k, self.bias_v):
-            if bias is not None:
-                nn.init.xavier_normal_(bias)
+        for bias in filter(torch.is_tensor, (self.bias_k, self.bias_v)):
+            nn.init.xavier_normal_(bias)
 
     @convention(tokens_first)
     def forward(

@@ -1,13 +1,13 @@
 """Convolution: every window of the input against the same weights."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
+from layerlib.conventions.axes import Sizes
 from layerlib.conventions.conv import convolution
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import along
@@ -27,9 +27,9 @@ def conv(
     input: Num[Tensor, "..."],
     weight: Num[Tensor, "..."],
     bias: Num[Tensor, "..."] | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | str = 0,
-    dilation: int | Sequence[int] = 1,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
     groups: int = 1,
 ) -> Num[Tensor, "..."]:
     """``(b, i, *n), (o, i / groups, *k), (o,) -> (b, o, *m)``: windows, then a line.
@@ -81,14 +81,17 @@ class _Conv(Computed, nn.modules.conv._ConvNd):  # noqa: SLF001
         """Every window of the padded input against the weight, plus the bias."""
         return self._conv_forward(input, self.weight, self.bias)
 
-    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Any:
+    def _conv_forward(
+        self, input: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
         """The same with this weight: what subclasses of torch's layers override."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             around = self._reversed_padding_repeated_twice
             input, padding = pad(input, around, self.padding_mode), 0  # noqa: A001
         settings = self.stride, padding, self.dilation, self.groups
-        return self.by(input, weight, bias, *settings)
+        y: Tensor = self.by(input, weight, bias, *settings)
+        return y
 
 
 class Conv1d(_Conv, nn.Conv1d, by=conv1d):

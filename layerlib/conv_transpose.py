@@ -7,6 +7,7 @@ from jaxtyping import Num
 from torch import Tensor, nn
 
 from layerlib.conv import BIAS, GROUPS, MERGED, _Conv
+from layerlib.conventions.axes import Sizes
 from layerlib.conventions.conv import transposed
 from layerlib.conventions.signature import along
 from layerlib.engine.kernel import Kernel, resized
@@ -22,11 +23,11 @@ def conv_transpose(
     input: Num[Tensor, "..."],
     weight: Num[Tensor, "..."],
     bias: Num[Tensor, "..."] | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    output_padding: int | Sequence[int] = 0,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
     groups: int = 1,
-    dilation: int | Sequence[int] = 1,
+    dilation: Sizes = 1,
 ) -> Num[Tensor, "..."]:
     """``(b, i, *m), (i, o / groups, *k), (o,) -> (b, o, *n)``: a line, then stamps.
 
@@ -59,6 +60,12 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = conv_transpose
 
 
 class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
+    """``weight`` is ``(i, o / groups, *k)``, ``bias`` ``(o,)``; both start uniform.
+
+    They lie between ``-1 / sqrt(f)`` and ``1 / sqrt(f)``, where ``f`` is the number of
+    weights ``weight[0]``.
+    """
+
     line = CONV_TRANSPOSE
 
     def forward(
@@ -70,7 +77,8 @@ class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
         asked = None if output_size is None else [*output_size]
         more = self._output_padding(input, asked, *geometry)
         settings: Any = self.stride, self.padding, more, self.groups, self.dilation
-        return self.by(input, self.weight, self.bias, *settings)
+        y: Tensor = self.by(input, self.weight, self.bias, *settings)
+        return y
 
 
 class ConvTranspose1d(_ConvTranspose, nn.ConvTranspose1d, by=conv_transpose1d):

@@ -1,7 +1,5 @@
 """Dropout: a product with a mask that is drawn anew each time, in training only."""
 
-# ruff: noqa: D101
-
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn

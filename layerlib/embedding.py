@@ -1,6 +1,6 @@
 """Embeddings: a table with a row of numbers for each word, and bags of such rows."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int, Num, Shaped
@@ -200,6 +200,7 @@ class EmbeddingBag(_Table, nn.EmbeddingBag):
     """
 
     line = BAGS
+    lines: ClassVar = {"max": LARGEST}
 
     def forward(
         self,

@@ -286,6 +286,8 @@ def local_response_norm(
 
 
 class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
+    """``(b, c, ...) -> (b, c, ...)``: `batch_norm`, affine for each channel."""
+
     line, evaluated = BATCH, PER_CHANNEL
 
     def forward(self, input: Real) -> Real:
@@ -300,6 +302,8 @@ class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
 
 
 class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+    """``(b, c, ...) -> (b, c, ...)``: `instance_norm`, affine for each channel."""
+
     line, evaluated = INSTANCE, PER_CHANNEL
 
     def _apply_instance_norm(self, input: Tensor) -> Tensor:
@@ -308,52 +312,26 @@ class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
         return instance_norm(input, *given, own, self.momentum or 0.0, self.eps)
 
 
-class BatchNorm1d(_BatchNorm, nn.BatchNorm1d):
-    """``(b, c) or (b, c, n) -> (as the input)``: `torch.nn.BatchNorm1d`."""
-
-
-class BatchNorm2d(_BatchNorm, nn.BatchNorm2d):
-    """``(b, c, h, w) -> (b, c, h, w)``: `torch.nn.BatchNorm2d`."""
-
-
-class BatchNorm3d(_BatchNorm, nn.BatchNorm3d):
-    """``(b, c, d, h, w) -> (b, c, d, h, w)``: `torch.nn.BatchNorm3d`."""
-
-
-class InstanceNorm1d(_InstanceNorm, nn.InstanceNorm1d):
-    """``(b, c, n) -> (b, c, n)``: `torch.nn.InstanceNorm1d`."""
-
-
-class InstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d):
-    """``(b, c, h, w) -> (b, c, h, w)``: `torch.nn.InstanceNorm2d`."""
-
-
-class InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
-    """``(b, c, d, h, w) -> (b, c, d, h, w)``: `torch.nn.InstanceNorm3d`."""
-
-
-class LazyBatchNorm1d(Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
-
-
-class LazyBatchNorm2d(Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
-
-
-class LazyBatchNorm3d(Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
-
-
-class LazyInstanceNorm1d(Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
-
-
-class LazyInstanceNorm2d(Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
-
-
-class LazyInstanceNorm3d(Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``."""
+# fmt: off
+class BatchNorm1d(_BatchNorm, nn.BatchNorm1d): ...
+class BatchNorm2d(_BatchNorm, nn.BatchNorm2d): ...
+class BatchNorm3d(_BatchNorm, nn.BatchNorm3d): ...
+class InstanceNorm1d(_InstanceNorm, nn.InstanceNorm1d): ...
+class InstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d): ...
+class InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d): ...
+class LazyBatchNorm1d(Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d): ...
+class LazyBatchNorm2d(Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d): ...
+class LazyBatchNorm3d(Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d): ...
+class LazyInstanceNorm1d(
+    Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d
+): ...
+class LazyInstanceNorm2d(
+    Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d
+): ...
+class LazyInstanceNorm3d(
+    Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d
+): ...
+# fmt: on
 
 
 class LayerNorm(Computed, Affine, nn.LayerNorm, by=layer_norm):

@@ -1,7 +1,8 @@
 """Pooling: of what each window sees, one number is kept."""
 
+# A class takes its docstring from the function that computes it.
+
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,14 +10,13 @@ from jaxtyping import Float, Int64, Real
 from torch import Tensor, nn
 
 from layerlib.conventions import pool as convention
-from layerlib.conventions.layer import Computed
-from layerlib.conventions.pool import exact, lowest
+from layerlib.conventions.pool import Number, Pooled, Pooling, Powers, Sizes, Unpooling
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
-from layerlib.engine.kernel import Kernel
-from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax, pad
-from layerlib.engine.windows import Windows as windows
+from layerlib.engine.kernel import Kernel, resized
+from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax
 from layerlib.recipe import Bend, Recipe, Reduce
+from layerlib.windows import windows
 
 MAX = Reduce("b c ... k -> b c ...", "max")
 SUM = Reduce("b c ... k -> b c ...", "sum")
@@ -25,19 +25,19 @@ BINS_2D = Recipe("... h w, y h, x w -> ... y x")
 BINS_3D = Recipe("... d h w, z d, y h, x w -> ... z y x")
 UNPOOL = Recipe("b c x, b c x w -> b c w")
 POWER = Bend("power", torch.pow)
+# Without a gradient at 0, where it would be infinite.
+ROOT = Bend(
+    "root", lambda x, p: (x.sign() * x.abs().masked_fill(x == 0, 0)).pow(1.0 / p)
+)
 
-Number = int | float
-Sizes = int | Sequence[int]
-Bins = int | Sequence[int | None]
 Numbers = Real[Tensor, "..."]
-Pooled = Numbers | tuple[Numbers, Int64[Tensor, "..."]]
 
 
 @along(convention.sliding)
 def max_pool(
     input: Numbers,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
@@ -45,9 +45,9 @@ def max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the largest number that each window sees.
 
-    The padding is lower than any number, so it never wins. With `return_indices` also
-    where the largest number is, counted through its plane: the first one on a tie, and
-    NaN is larger than any number. The gradient goes there and nowhere else.
+    The padding never wins. With `return_indices` also where the largest number is,
+    counted through its plane: the first on a tie; NaN is larger than any number. The
+    gradient goes there and nowhere else.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -58,7 +58,7 @@ def max_pool(
     Source: `torch.nn.functional.max_pool2d`.
     """
     kernel = Kernel(kernel_size, stride, dilation)
-    seen = WindowsBeyond(input, kernel, padding, lowest(input))
+    seen = WindowsBeyond(input, kernel, padding, convention.lowest(input))
     return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 
@@ -69,17 +69,16 @@ max_pool1d, max_pool2d, max_pool3d = max_pool
 def avg_pool(
     input: Numbers,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
-    ceil_mode: bool | Sequence[int] = False,
+    ceil_mode: Any = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the mean of what each window sees.
 
-    The sum, divided by the number of cells that count: the same sum of ones. The zeros
-    of the padding count, unless `count_include_pad` is false; the cells that
-    `ceil_mode` adds beyond the padding never do.
+    The sum, divided by the same sum of ones. The padding counts, unless
+    `count_include_pad` is false; what `ceil_mode` adds beyond it never does.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -90,21 +89,21 @@ def avg_pool(
     Source: `torch.nn.functional.avg_pool2d`.
     """
     kernel = Kernel(kernel_size, stride, (1,) * len(kernel_size))
-    total = SUM(windows(pad(pad(input, padding), ceil_mode), kernel))
+    total = SUM(windows(resized(resized(input, padding), ceil_mode), kernel))
     if divisor_override:
         return total / divisor_override
     ones = torch.ones_like(input[:1, :1])
-    counted = pad(pad(ones, padding, float(count_include_pad)), ceil_mode)
-    return total / SUM(windows(counted, kernel))
+    counted = resized(ones, padding, float(count_include_pad))
+    return total / SUM(windows(resized(counted, ceil_mode), kernel))
 
 
-_, avg_pool2d, avg_pool3d = avg_pool
+avg_pool2d, avg_pool3d = avg_pool[1:]
 
 
 def avg_pool1d(
     input: Numbers,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -125,14 +124,13 @@ def lp_pool(
     input: Numbers,
     norm_type: Number,
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     ceil_mode: bool = False,
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the root of the sum of the powers in each window.
 
-    The power goes from 1, the plain sum, to infinity, the largest magnitude. As in
-    torch, powers keep their sign, so a sum of odd powers may have no root (NaN); and a
-    window that `ceil_mode` cuts off is scaled up to a whole one.
+    Power 1 is the sum, infinity the largest magnitude. As in torch, powers keep their
+    sign, so a sum may have no root (NaN), and a window that is cut off counts as whole.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -146,7 +144,7 @@ def lp_pool(
     n = len(kernel_size)
     if abs(norm_type) == math.inf:
         sign = math.copysign(1, norm_type)
-        largest = max_pool[n - 1](
+        largest: Tensor = max_pool[n - 1](
             sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode
         )
         return sign * largest
@@ -154,15 +152,6 @@ def lp_pool(
     mean = avg_pool[n - 1](powers, kernel_size, stride, 0, ceil_mode)
     return ROOT(mean * math.prod(kernel_size), norm_type)
 
-
-def _root(sum: Tensor, power: Number) -> Tensor:
-    """The root, without a gradient at 0, where it would be infinite."""
-    magnitude = sum.abs()
-    magnitude = magnitude.masked_fill(magnitude == 0, 0)
-    return (sum.sign() * magnitude).pow(1.0 / power)
-
-
-ROOT = Bend("root", _root)
 
 lp_pool1d, lp_pool2d, lp_pool3d = lp_pool
 
@@ -173,11 +162,6 @@ def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
     Bin ``i`` of ``m`` over ``n`` cells goes from ``i * n / m``, rounded down, to
     ``(i + 1) * n / m``, rounded up. Bins overlap where ``m`` does not divide ``n``, and
     then some are shorter than ``k``.
-
-    >>> bins(3, 2)
-    (tensor([[0, 1, 2],
-            [1, 2, 3]]), tensor([[2],
-            [3]]))
 
     Raises:
         ZeroDivisionError: there are no bins.
@@ -193,24 +177,20 @@ def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
 def mean_of_bins(n: int, m: int) -> Band:
     """``() -> (m, n)``: the matrix whose row ``i`` is a mean of the cells of bin ``i``.
 
-    >>> mean_of_bins(3, 2).tensor()
-    tensor([[0.5000, 0.5000, 0.0000],
-            [0.0000, 0.5000, 0.5000]], dtype=torch.float64)
-
     Raises:
         ZeroDivisionError: there are no bins.
 
     Source: `torch.nn.AdaptiveAvgPool1d`.
     """
     cells, end = bins(n, m)
-    share = 1 / exact(end - cells[:, 0, None])
+    share = 1 / convention.exact(end - cells[:, 0, None])
     even = m > 0 and n % m == 0
     return Band(cells.where(cells < end, n), share, n, ragged=not even, touching=even)
 
 
 @along(convention.adaptive)
 def adaptive_avg_pool(
-    input: Float[Tensor, "..."], output_size: Bins
+    input: Float[Tensor, "..."], output_size: Sizes
 ) -> Float[Tensor, "..."]:
     """``(b, c, *n) -> (b, c, *m)``: the means of ``m`` `bins` along each axis.
 
@@ -235,12 +215,12 @@ adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = adaptive_avg_poo
 @along(convention.adaptive)
 def adaptive_max_pool(
     input: Float[Tensor, "..."],
-    output_size: Bins,
+    output_size: Sizes,
     return_indices: bool = False,
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of the `bins` of `adaptive_avg_pool2d`.
 
-    A bin that is shorter than others shows its last cell again.
+    A shorter bin shows its last cell again.
 
     Raises:
         ValueError: the input or `output_size` does not fit.
@@ -262,15 +242,15 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = adaptive_max_poo
 def fractional_max_pool(
     input: Float[Tensor, "..."],
     kernel_size: Sizes,
-    output_size: Sizes | None = None,
-    output_ratio: Number | Sequence[Number] | None = None,
+    output_size: Sizes = None,
+    output_ratio: Sizes = None,
     return_indices: bool = False,
     _random_samples: Float[Tensor, "b c n"] | None = None,
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of windows at random distances.
 
-    Along each axis of each plane the windows stand at one of two distances, such as 1
-    and 2, in an order that one random number between 0 and 1 decides.
+    Along each axis of each plane one random number decides where the windows stand: at
+    one of two distances, such as 1 and 2.
 
     Raises:
         ValueError: the input, an argument or the samples do not fit.
@@ -278,13 +258,13 @@ def fractional_max_pool(
     Source: Fractional Max-Pooling, http://arxiv.org/abs/1412.6071;
     `torch.nn.functional.fractional_max_pool2d`.
     """
-    axes = input.shape[2:], output_size, kernel_size, _random_samples.unbind(-1)
+    axes = input.shape[2:], output_size, kernel_size, _random_samples.unbind(-1)  # type: ignore[union-attr]
     seen = WindowsAt(input, tuple(map(_drawn, *axes)))
     return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
 
 
 def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
-    """``(b, c) -> (b, c, m, k)``: the cells of windows, whose steps a number decides."""
+    """``(b, c) -> (b, c, m, k)``: the cells of windows; a number decides the steps."""
     i, sample = torch.arange(m, device=sample.device), sample[..., None]
     step = sample.new_full((), n - size) / max(m - 1, 1)
     first = ((i + sample) * step).long() - (sample * step).long()
@@ -292,7 +272,7 @@ def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
     return first + torch.arange(size, device=sample.device)
 
 
-_, fractional_max_pool2d, fractional_max_pool3d = fractional_max_pool
+fractional_max_pool2d, fractional_max_pool3d = fractional_max_pool[1:]
 
 
 @along(convention.unpooling)
@@ -300,14 +280,13 @@ def max_unpool(
     input: Float[Tensor, "..."],
     indices: Int64[Tensor, "..."],
     kernel_size: Sizes,
-    stride: Sizes | None = None,
+    stride: Sizes = None,
     padding: Sizes = 0,
-    output_size: Sequence[int] | None = None,
+    output_size: Sizes = None,
 ) -> Float[Tensor, "..."]:
     """``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go back where they were.
 
-    All else is zero. A stride gives several sizes the same windows; `output_size`, with
-    batch and channels or without, tells which size it was.
+    All else is zero. Of several sizes with the same windows `output_size` tells one.
 
     Raises:
         ValueError: the input, the indices or an argument does not fit.
@@ -319,126 +298,47 @@ def max_unpool(
     Source: `torch.nn.functional.max_unpool2d`.
     """
     hot = OneHot(indices.flatten(2), math.prod(output_size))
-    return UNPOOL(input.flatten(2), hot).unflatten(2, output_size)
+    return UNPOOL(input.flatten(2), hot).view(*input.shape[:2], *output_size)
 
 
 max_unpool1d, max_unpool2d, max_unpool3d = max_unpool
 
 
-class _MaxPool(Computed):
-    line = MAX
-
-
-class MaxPool1d(_MaxPool, nn.MaxPool1d, by=max_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `max_pool1d`."""
-
-
-class MaxPool2d(_MaxPool, nn.MaxPool2d, by=max_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `max_pool2d`."""
-
-
-class MaxPool3d(_MaxPool, nn.MaxPool3d, by=max_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `max_pool3d`."""
-
-
-class AdaptiveMaxPool1d(_MaxPool, nn.AdaptiveMaxPool1d, by=adaptive_max_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `adaptive_max_pool1d`."""
-
-
-class AdaptiveMaxPool2d(_MaxPool, nn.AdaptiveMaxPool2d, by=adaptive_max_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `adaptive_max_pool2d`."""
-
-
-class AdaptiveMaxPool3d(_MaxPool, nn.AdaptiveMaxPool3d, by=adaptive_max_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `adaptive_max_pool3d`."""
-
-
-class FractionalMaxPool2d(_MaxPool, nn.FractionalMaxPool2d, by=fractional_max_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `fractional_max_pool2d`."""
-
-
-class FractionalMaxPool3d(_MaxPool, nn.FractionalMaxPool3d, by=fractional_max_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `fractional_max_pool3d`."""
-
-
-class _AvgPool(Computed):
-    line = SUM
-
-
-class AvgPool1d(_AvgPool, nn.AvgPool1d, by=avg_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `avg_pool1d`."""
-
-
-class AvgPool2d(_AvgPool, nn.AvgPool2d, by=avg_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `avg_pool2d`."""
-
-
-class AvgPool3d(_AvgPool, nn.AvgPool3d, by=avg_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `avg_pool3d`."""
-
-
-class AdaptiveAvgPool1d(Computed, nn.AdaptiveAvgPool1d, by=adaptive_avg_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `adaptive_avg_pool1d`."""
-
-    line = BINS
-
-
-class AdaptiveAvgPool2d(Computed, nn.AdaptiveAvgPool2d, by=adaptive_avg_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `adaptive_avg_pool2d`."""
-
-    line = BINS_2D
-
-
-class AdaptiveAvgPool3d(Computed, nn.AdaptiveAvgPool3d, by=adaptive_avg_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `adaptive_avg_pool3d`."""
-
-    line = BINS_3D
-
-
-class _LPPool(Computed):
-    line = SUM
-
-    norm_type: float
-
-    def forward(self, input: Real[Tensor, "..."]) -> Any:
-        """The root of the sum of powers; here torch makes a float of the power."""
-        further = self.kernel_size, self.stride, self.ceil_mode
-        return self.by(input, float(self.norm_type), *further)
-
-
-class LPPool1d(_LPPool, nn.LPPool1d, by=lp_pool1d):
-    """``(b, c, w) -> (b, c, x)``: computed by `lp_pool1d`."""
-
-
-class LPPool2d(_LPPool, nn.LPPool2d, by=lp_pool2d):
-    """``(b, c, h, w) -> (b, c, y, x)``: computed by `lp_pool2d`."""
-
-
-class LPPool3d(_LPPool, nn.LPPool3d, by=lp_pool3d):
-    """``(b, c, d, h, w) -> (b, c, z, y, x)``: computed by `lp_pool3d`."""
-
-
-class _MaxUnpool(Computed):
-    line = UNPOOL
-
-    def forward(  # type: ignore[override]
-        self,
-        input: Float[Tensor, "..."],
-        indices: Int64[Tensor, "..."],
-        output_size: list[int] | None = None,
-    ) -> Any:
-        """The maxima, where they were."""
-        further = self.kernel_size, self.stride, self.padding, output_size
-        return self.by(input, indices, *further)
-
-
-class MaxUnpool1d(_MaxUnpool, nn.MaxUnpool1d, by=max_unpool1d):
-    """``(b, c, x), (b, c, x) -> (b, c, w)``: computed by `max_unpool1d`."""
-
-
-class MaxUnpool2d(_MaxUnpool, nn.MaxUnpool2d, by=max_unpool2d):
-    """``(b, c, y, x), (b, c, y, x) -> (b, c, h, w)``: computed by `max_unpool2d`."""
-
-
-class MaxUnpool3d(_MaxUnpool, nn.MaxUnpool3d, by=max_unpool3d):
-    """``(b, c, z, y, x), (b, c, z, y, x) -> (b, c, d, h, w)``: by `max_unpool3d`."""
+# fmt: off
+class MaxPool1d(Pooling, nn.MaxPool1d, by=max_pool1d, line=MAX): ...
+class MaxPool2d(Pooling, nn.MaxPool2d, by=max_pool2d, line=MAX): ...
+class MaxPool3d(Pooling, nn.MaxPool3d, by=max_pool3d, line=MAX): ...
+class AdaptiveMaxPool1d(
+    Pooling, nn.AdaptiveMaxPool1d, by=adaptive_max_pool1d, line=MAX
+): ...
+class AdaptiveMaxPool2d(
+    Pooling, nn.AdaptiveMaxPool2d, by=adaptive_max_pool2d, line=MAX
+): ...
+class AdaptiveMaxPool3d(
+    Pooling, nn.AdaptiveMaxPool3d, by=adaptive_max_pool3d, line=MAX
+): ...
+class FractionalMaxPool2d(
+    Pooling, nn.FractionalMaxPool2d, by=fractional_max_pool2d, line=MAX
+): ...
+class FractionalMaxPool3d(
+    Pooling, nn.FractionalMaxPool3d, by=fractional_max_pool3d, line=MAX
+): ...
+class AvgPool1d(Pooling, nn.AvgPool1d, by=avg_pool1d, line=SUM): ...
+class AvgPool2d(Pooling, nn.AvgPool2d, by=avg_pool2d, line=SUM): ...
+class AvgPool3d(Pooling, nn.AvgPool3d, by=avg_pool3d, line=SUM): ...
+class LPPool1d(Powers, nn.LPPool1d, by=lp_pool1d, line=SUM): ...
+class LPPool2d(Powers, nn.LPPool2d, by=lp_pool2d, line=SUM): ...
+class LPPool3d(Powers, nn.LPPool3d, by=lp_pool3d, line=SUM): ...
+class AdaptiveAvgPool1d(
+    Pooling, nn.AdaptiveAvgPool1d, by=adaptive_avg_pool1d, line=BINS
+): ...
+class AdaptiveAvgPool2d(
+    Pooling, nn.AdaptiveAvgPool2d, by=adaptive_avg_pool2d, line=BINS_2D
+): ...
+class AdaptiveAvgPool3d(
+    Pooling, nn.AdaptiveAvgPool3d, by=adaptive_avg_pool3d, line=BINS_3D
+): ...
+class MaxUnpool1d(Unpooling, nn.MaxUnpool1d, by=max_unpool1d, line=UNPOOL): ...
+class MaxUnpool2d(Unpooling, nn.MaxUnpool2d, by=max_unpool2d, line=UNPOOL): ...
+class MaxUnpool3d(Unpooling, nn.MaxUnpool3d, by=max_unpool3d, line=UNPOOL): ...
+# fmt: on

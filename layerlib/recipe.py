@@ -106,6 +106,9 @@ class Bend:
     def __str__(self) -> str:
         return self.name
 
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(self.name)}</code>"
+
 
 @dataclass(frozen=True, repr=False)
 class Line:

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from layerlib.conventions.recurrent import cell, moment, moments, sequences
 from layerlib.conventions.signature import convention
 from layerlib.dropout import dropout
-from layerlib.engine.steps import first, onto, renewed
+from layerlib.engine.steps import by_moment, first, onto, parts, renewed
 from layerlib.linear import LINEAR
 from layerlib.recipe import Bend
 
@@ -54,7 +54,7 @@ def lstm_step(
     the projection: Sak et al., https://arxiv.org/abs/1402.1128.
     """
     gates = onto(read, LINEAR.later(h, w_hh))
-    input, forget, cell, output = gates.chunk(4, dim=-1)  # noqa: A001
+    input, forget, cell, output = parts(gates, 4)  # noqa: A001
     kept = SIGMOID(forget) * c
     new = SIGMOID(input) * TANH(cell)
     c = kept + new
@@ -74,8 +74,8 @@ def gru_step(read: Rows, h: Rows, w_hh: Tensor, b_hh: Tensor) -> list[Tensor]:
     Source: Cho et al., https://arxiv.org/abs/1406.1078.
     """
     recalled = onto(b_hh, LINEAR.later(h, w_hh))
-    reset, update, new = read.chunk(3, dim=-1)
-    reset_h, update_h, new_h = recalled.chunk(3, dim=-1)
+    reset, update, new = parts(read, 3)
+    reset_h, update_h, new_h = parts(recalled, 3)
     reset = SIGMOID(reset + reset_h)
     update = SIGMOID(update + update_h)
     new = TANH(new + reset * new_h)
@@ -170,7 +170,7 @@ def scan(
     Source: the prefix sum, with a step for its plus; the rows of a
     `torch.nn.utils.rnn.PackedSequence`.
     """
-    moments, outputs = torch.split(input, batch_sizes), []
+    moments, outputs = by_moment(input, batch_sizes), []
     for rows in reversed(moments) if reverse else moments:
         reading = [first(len(rows), x) for x in state]
         made = step(rows, *reading)

@@ -1,7 +1,6 @@
 """Resampling: each cell of the output blends the input's cells around its place."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -9,6 +8,7 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from layerlib.conventions.layer import Computed
+from layerlib.conventions.pool import Sizes
 from layerlib.conventions.resample import numbered, resampling
 from layerlib.conventions.signature import convention
 from layerlib.engine.bands import Band
@@ -18,6 +18,8 @@ from layerlib.recipe import Bend, Recipe
 RESAMPLE = Recipe("b c h w, y h, x w -> b c y x")
 RESAMPLE_1D = Recipe("b c w, x w -> b c x")
 RESAMPLE_3D = Recipe("b c d h w, z d, y h, x w -> b c z y x")
+LINES = {3: RESAMPLE_1D, 4: RESAMPLE, 5: RESAMPLE_3D}
+"""For each number of axes, with the batch and the channels."""
 
 
 def triangle(t: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -46,7 +48,7 @@ def cubic(t: Float[Tensor, "..."], a: float = -0.5) -> Float[Tensor, "..."]:
     >>> cubic(torch.tensor([0.0, 0.5, 1.0, 1.5]))
     tensor([ 1.0000,  0.5625,  0.0000, -0.0625])
 
-    Source: Keys, "Cubic convolution interpolation for digital image processing" (1981),
+    Source: Keys, "Cubic convolution interpolation for digital image processing",
     https://doi.org/10.1109/TASSP.1981.1163711.
     """
     t = t.abs()
@@ -56,7 +58,7 @@ def cubic(t: Float[Tensor, "..."], a: float = -0.5) -> Float[Tensor, "..."]:
 
 
 def lanczos(t: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """``(...) -> (...)``: the wave ``sin(pi t) / (pi t)``, faded out at a distance of 3.
+    """``(...) -> (...)``: the wave ``sin(pi t) / (pi t)``, faded out at 3.
 
     It is multiplied by a wave three times as long, ``sin(pi t / 3) / (pi t / 3)``.
 
@@ -97,7 +99,7 @@ def _nearest(place: Tensor, n: int) -> Band:
 
 
 def _blend(place: Tensor, n: int, curve: Bend, reach: int) -> Band:
-    """``(m) -> (m, n)``: the curve around each place; beyond the edge, the edge cell."""
+    """``(m) -> (m, n)``: the curve around each place; the edge cell beyond the edge."""
     if reach == 1:  # no cell to blend with lies before the first
         place = place.clamp(min=0)
     near = torch.arange(1 - reach, 1 + reach, device=place.device)
@@ -106,7 +108,7 @@ def _blend(place: Tensor, n: int, curve: Bend, reach: int) -> Band:
 
 
 def _average(center: Tensor, n: int, step: float, curve: Bend, reach: int) -> Band:
-    """``(m) -> (m, n)``: the curve, as wide as a step; its rows are divided by their sum.
+    """``(m) -> (m, n)``: the curve, as wide as a step; each row is divided by its sum.
 
     A row reads the cells between `first` and `end`; those after `end` are none.
     """
@@ -136,8 +138,8 @@ def _matrix(
 @convention(resampling)
 def interpolate(
     input: Num[Tensor, "..."],
-    size: int | Sequence[int] | None = None,
-    scale_factor: float | Sequence[float | None] | None = None,
+    size: Sizes = None,
+    scale_factor: Sizes = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
@@ -162,17 +164,17 @@ def interpolate(
 
     Source: `torch.nn.functional.interpolate`.
     """
-    line, matrices = (RESAMPLE_1D, RESAMPLE, RESAMPLE_3D)[input.ndim - 3], []
+    matrices = []
     for n, m, scale in zip(input.shape[2:], size, scale_factor, strict=True):
         step, i = _step(n, m, scale, align_corners), numbered(m, input, mode)
         matrices.append(_matrix(i, n, step, mode, align_corners, antialias))
-    return line(input, *matrices)
+    return LINES[input.ndim](input, *matrices)
 
 
 class Upsample(Computed, nn.Upsample, by=interpolate):
     """``(b, c, *n) -> (b, c, *m)``: `torch.nn.Upsample`, computed by `interpolate`."""
 
-    line = RESAMPLE
+    line, lines = RESAMPLE, LINES
 
 
 class UpsamplingNearest2d(Upsample, nn.UpsamplingNearest2d):

@@ -85,9 +85,11 @@ class TransformerEncoderLayer(_Layer, nn.TransformerEncoderLayer):
         masks = src_mask, src_key_padding_mask, is_causal
         if self.norm_first:
             x = src + self._sa_block(self.norm1(src), *masks)
-            return x + self._ff_block(self.norm2(x))
-        x = self.norm1(src + self._sa_block(src, *masks))
-        return self.norm2(x + self._ff_block(x))
+            output: Tensor = x + self._ff_block(self.norm2(x))
+        else:
+            x = self.norm1(src + self._sa_block(src, *masks))
+            output = self.norm2(x + self._ff_block(x))
+        return output
 
     def _ff_block(self, x: Tensor) -> Any:
         return self.dropout2(self._feed_forward(x))
@@ -116,14 +118,16 @@ class TransformerDecoderLayer(_Layer, nn.TransformerDecoderLayer):
         """Self-attention, attention to the memory, and a network of two layers."""
         own = tgt_mask, tgt_key_padding_mask, tgt_is_causal
         other = memory, memory_mask, memory_key_padding_mask, memory_is_causal
-        return (self._pre_norm if self.norm_first else self._post_norm)(tgt, own, other)
+        run = self._pre_norm if self.norm_first else self._post_norm
+        output: Tensor = run(tgt, own, other)
+        return output
 
-    def _pre_norm(self, x: Tensor, own: Any, other: Any) -> Tensor:
+    def _pre_norm(self, x: Tensor, own: Any, other: Any) -> Any:
         x = x + self._sa_block(self.norm1(x), *own)
         x = x + self._mha_block(self.norm2(x), *other)
         return x + self._ff_block(self.norm3(x))
 
-    def _post_norm(self, x: Tensor, own: Any, other: Any) -> Tensor:
+    def _post_norm(self, x: Tensor, own: Any, other: Any) -> Any:
         x = self.norm1(x + self._sa_block(x, *own))
         x = self.norm2(x + self._mha_block(x, *other))
         return self.norm3(x + self._ff_block(x))
@@ -246,7 +250,8 @@ class Transformer(nn.Transformer):
             "memory_key_padding_mask": memory_key_padding_mask,
         }
         hints = {"tgt_is_causal": tgt_is_causal, "memory_is_causal": memory_is_causal}
-        return self.decoder(tgt, memory, **masks, **hints)
+        output: Tensor = self.decoder(tgt, memory, **masks, **hints)
+        return output
 
 
 OURS |= {

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.types import Number
 
 from layerlib.conventions import windows as conventions
+from layerlib.conventions.axes import Sizes
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import convention
 from layerlib.engine.kernel import Kernel, resized
@@ -57,8 +58,10 @@ def pad(
     """
     line = (PAD, PAD_PLANE, PAD_VOLUME)[len(pad) - 1]
     lengths = input.shape[-len(pad) :]
-    axes = zip(lengths, pad, strict=True)
-    matrices = [Padding(n, *widths, MODES.get(mode)) for n, widths in axes]
+    matrices = [
+        Padding(length, before, after, MODES.get(mode))
+        for length, (before, after) in zip(lengths, pad, strict=True)
+    ]
     output = line(input, *matrices)
     if value is None:
         return output
@@ -114,10 +117,10 @@ def overlap_add(
 @convention(conventions.unfold)
 def unfold(
     input: Shaped[Tensor, "*b c h w"],
-    kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    stride: int | Sequence[int] = 1,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
 ) -> Shaped[Tensor, "*b ck yx"]:
     """``(b, c, h, w) -> (b, c * k, y * x)``: each window as a column.
 
@@ -145,11 +148,11 @@ def unfold(
 @convention(conventions.fold)
 def fold(
     input: Shaped[Tensor, "*b ck yx"],
-    output_size: int | Sequence[int],
-    kernel_size: int | Sequence[int],
-    dilation: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    stride: int | Sequence[int] = 1,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
 ) -> Shaped[Tensor, "*b c h w"]:
     """``(b, c * k, y * x) -> (b, c, h, w)``: columns go back where they were.
 

@@ -75,16 +75,22 @@ def main(folder: Path) -> None:
 
 
 def noticed(plan: dict[str, Any], file: Path, source: str) -> dict[str, dict[str, str]]:
-    """For each group of the plan and each mistake in it, the test that notices it."""
+    """For each group of the plan and each mistake in it, the test that notices it.
+
+    Of a mistake that is new, the tests that noticed others of its group are tried
+    first.
+    """
     module = f"layerlib.{plan['file']}".removesuffix(".__init__")
     found = {}
     for group, (chosen, known, mistakes) in plan["groups"].items():
-        found[group] = {}
+        found[group], others = {}, set[str]()
         for mistake, (right, wrong) in mistakes.items():
             assert source.count(right) == 1, f"no place, or several, for: {mistake}"
             file.write_text(source.replace(right, wrong), encoding="utf-8")
-            guess = failure([known[mistake]], module) if mistake in known else ""
+            guesses = [known[mistake]] if mistake in known else sorted({*others})
+            guess = failure(guesses, module) if guesses else ""
             found[group][mistake] = guess or failure(chosen, module)
+            others |= {found[group][mistake]} - {""}
     # None was noticed for another reason than the mistake.
     file.write_text(source, encoding="utf-8")
     noticing = {test for tests in found.values() for test in tests.values() if test}

@@ -27,6 +27,18 @@ def rounds_well(function: Callable[..., Tensor], *inputs: Tensor) -> None:
         assert bool(((mine.double() - right).abs() <= 2 * eps * size).all())
 
 
+def rounded_once(x: Tensor, exact: Tensor, more: Tensor) -> None:
+    """Off by at most half a unit in the last place of the exact value, and `more`.
+
+    `more` is what the wider type that it was computed in explains.
+    """
+    info = torch.finfo(x.dtype)
+    near = (exact.abs() + more).clamp_min(info.tiny)
+    unit = info.eps * 2.0 ** near.log2().floor()
+    off = (x.double() - exact).abs()
+    assert bool((off <= unit / 2 + more).all()), float((off / unit).max())
+
+
 def _all(
     function: Callable[..., Tensor], inputs: list[Tensor], cotangent: Tensor
 ) -> list[Tensor]:

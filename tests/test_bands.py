@@ -56,7 +56,9 @@ def test_another_line_takes_the_stored_matrix() -> None:
 
 def test_what_is_not_read_stays_there() -> None:
     x = torch.tensor([1.0, torch.inf, 2.0, 4.0, torch.nan])
-    found = BINS(x, Band(torch.tensor([[0, 5], [2, 3]]), torch.ones(2, 2), 5, True))
+    found = BINS(
+        x, Band(torch.tensor([[0, 5], [2, 3]]), torch.ones(2, 2), 5, ragged=True)
+    )
     assert found.tolist() == [1.0, 6.0]
 
 

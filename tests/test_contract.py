@@ -328,6 +328,17 @@ def test_meta_device(name: str, example: Example) -> None:
 
 
 @pytest.mark.parametrize("name", EACH_CLASS)
+def test_a_subclass_is_the_same_layer(name: str) -> None:
+    """Programs derive their own classes, with nothing but a name or a method."""
+    example, cls = CLASSES[name][0], classes()[name]
+    if hasattr(cls, "cls_to_become"):  # it becomes the class of layerlib
+        return
+    derived = type("Derived", (cls,), {})
+    found, right = (called(example.build(kind), example) for kind in (derived, cls))
+    torch.testing.assert_close(found, right)
+
+
+@pytest.mark.parametrize("name", EACH_CLASS)
 def test_arithmetic_is_in_layerlib(name: str) -> None:
     """In its own file, or in the one of the family that it belongs to."""
     assert classes()[name].forward.__module__.startswith("layerlib.")

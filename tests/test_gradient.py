@@ -50,7 +50,7 @@ def _grown(x: Tensor, n: int) -> Tensor:
 
 
 def _shrunk(x: Tensor, n: int) -> Tensor:
-    return x.unflatten(-1, (n, -1)).sum(-2)
+    return x.reshape(*x.shape[:-1], n, -1).sum(-2)  # several at once know it
 
 
 repeated, summed = adjoints(_grown, _shrunk)
@@ -105,6 +105,22 @@ def test_transformed_and_compiled(ours: Any, theirs: Any) -> None:
     same(torch.compile(ours, fullgraph=True, backend="eager"), theirs, x[0])
     leaf = x.to("meta").requires_grad_()
     assert torch.autograd.grad(ours(leaf).sum(), leaf)[0].shape == x.shape
+
+
+@pytest.mark.parametrize(("ours", "theirs"), CASES)
+def test_several_at_once(ours: Any, theirs: Any) -> None:
+    """As `torch.autograd.functional.jacobian` asks, and derivable once more."""
+    found = []
+    for function in (ours, theirs):
+        x = torch.linspace(0.5, 2, 12).reshape(3, 4).requires_grad_()
+        y = function(x)
+        cotangents = torch.linspace(-1, 1, 2 * y.numel()).reshape(2, *y.shape)
+        (several,) = torch.autograd.grad(
+            y, x, cotangents, is_grads_batched=True, create_graph=True
+        )
+        again = (several.square().sum() + several.sum() + x.square().sum(),)
+        found.append((several, *torch.autograd.grad(again, x)))
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_only_what_is_needed_is_asked_for() -> None:

@@ -12,8 +12,8 @@ from layerlib.lab import moves
 
 MOVES = {
     "rearrange": {
-        "as_strided", "detach", "expand", "flip", "permute", "select", "slice", "split",
-        "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view",
+        "alias", "as_strided", "detach", "expand", "flip", "permute", "select", "slice",
+        "split", "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view",
     },
     "rearrange, by a copy": {
         "_to_copy", "_unsafe_view", "cat", "clone", "constant_pad_nd", "copy_",
@@ -22,30 +22,29 @@ MOVES = {
     "gather and scatter": {
         "_sparse_coo_tensor_with_dims_and_tensors", "gather", "index", "index_add",
         "index_add_", "index_put_", "index_select", "masked_fill", "scatter",
-        "scatter_add", "scatter_add_", "scatter_reduce", "where",
+        "scatter_add", "scatter_reduce", "where",
     },
     "make": {
         "arange", "empty_like", "fill_", "full", "new_empty", "new_full", "new_ones",
         "new_zeros", "ones_like", "scalar_tensor", "zeros", "zeros_like",
     },
     "draw": {"bernoulli_", "rand", "uniform_"},
-    "add": {"add", "add_", "cumsum", "neg", "rsub", "sub", "sub_"},
+    "add": {"add", "add_", "cumsum", "neg", "rsub", "sub"},
     "multiply": {
-        "addcmul", "addcmul_", "div", "div_", "floor_divide", "lerp", "mul", "mul_", "reciprocal",
+        "addcmul", "addcmul_", "div", "floor_divide", "mul", "mul_", "reciprocal",
     },
     "a function of each number": {
-        "abs", "clamp", "clamp_max", "clamp_min", "cos", "erf", "exp", "exp_", "expm1",
-        "expm1_", "floor", "log", "log1p", "log1p_", "log_", "neg_", "pow", "remainder", "rsqrt", "sgn",
-        "sigmoid", "sigmoid_", "sign", "sin", "tanh",
+        "abs", "clamp", "clamp_max", "clamp_min", "cos", "erf", "exp", "expm1", "floor",
+        "log", "log1p", "pow", "rsqrt", "sgn", "sigmoid", "sign", "sin", "tanh",
     },
     "its derivative": {"sigmoid_backward", "tanh_backward"},
     "compare": {
-        "all", "bitwise_and", "bitwise_not", "bitwise_or", "eq", "ge", "gt", "isnan",
-        "le", "lt", "maximum", "ne",
+        "all", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_right_shift", "eq",
+        "ge", "gt", "isnan", "le", "lt", "maximum", "ne",
     },
     "sum": {"mean", "sum"},
-    "another reduction": {"amax", "max"},
-    "multiply and sum at once": {"addmm", "baddbmm", "baddbmm_", "bmm", "mm"},
+    "another reduction": {"amax", "amin", "max"},
+    "multiply and sum at once": {"addmm", "baddbmm_", "bmm", "mm"},
     "read one number": {"_local_scalar_dense"},
 }  # fmt: skip
 """All that a layer may run, forward and backward."""

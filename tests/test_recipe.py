@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from layerlib.recipe import LETTERS, Cost, Line, Rearrange, Recipe, Reduce, chip
+from layerlib.recipe import LETTERS, Bend, Cost, Line, Rearrange, Recipe, Reduce, chip
 
 LINEAR = Recipe("... i, o i -> ... o")
 
@@ -275,6 +275,10 @@ def test_what_is_no_letter_is_escaped() -> None:
     assert chip("<b>") == "&lt;b&gt;"
     assert Rearrange("b (h w) -> b h w")._repr_html_().count("(") == 1
     assert chip("apple").count("an axis") == 1
+
+
+def test_a_bend_is_shown_by_its_name() -> None:
+    assert Bend("a < b", torch.exp)._repr_html_() == "<code>a &lt; b</code>"
 
 
 def test_summed_letters_of_a_rearrangement() -> None:

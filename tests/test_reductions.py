@@ -74,8 +74,8 @@ def test_windows_at_told_cells(lead: tuple[int, ...]) -> None:
     )
     seen = WindowsAt(x, cells)
     assert tuple(seen.tensor().shape) == seen.shape
-    for name in LINES:
-        torch.testing.assert_close(LINES[name](seen), LINES[name](seen.tensor()))
+    for line in LINES.values():
+        torch.testing.assert_close(line(seen), line(seen.tensor()))
 
 
 def test_the_first_of_several_and_the_last_nan() -> None:

@@ -57,3 +57,28 @@ def test_mapped_compiled_and_with_many_cotangents(ours: Any, plain: Any) -> None
         )
         found.append([*batch, rows, compiled(x)])
     torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sixteen_bits_are_rounded_once(dtype: torch.dtype) -> None:
+    small = sloped(lambda x: (x + 1) - 1, lambda x: (x + 1) - x, None, at_once=False)
+    x = torch.tensor([1e-4, 3e-4], dtype=dtype, requires_grad=True)
+    y = small(x)
+    assert y.dtype == dtype
+    torch.testing.assert_close(y, x, rtol=0.01, atol=0)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(slope, torch.ones_like(x))
+
+
+def test_the_slope_of_a_complex_number_is_conjugated() -> None:
+    x = torch.randn(5, dtype=torch.complex128, requires_grad=True)
+    assert torch.autograd.gradcheck(CUBE, x)
+
+
+def test_what_reads_its_output_keeps_that_alone() -> None:
+    kept: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda x: kept.append(x) or x, lambda x: x
+    ):
+        y = MEAN(torch.randn(3, 4, requires_grad=True))
+    assert [x.data_ptr() for x in kept] == [y.data_ptr()]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from examples import randn
-from layerlib.engine.steps import first, onto, renewed
+from layerlib.engine.steps import by_moment, first, onto, parts, renewed
 from layerlib.lab import lines, moves, same
 from layerlib.linear import LINEAR
 from layerlib.recipe import Recipe
@@ -42,6 +42,21 @@ def test_it_is_one_move_and_puts_its_line_down() -> None:
     given = randn(4, 5), randn(4, 3), randn(5, 3)
     assert list(lines(call, *given)) == [LINEAR]
     assert "add" not in moves(call, *given)
+
+
+def test_rows_of_each_moment() -> None:
+    rows = randn(6, 2)
+    found = by_moment(rows, [3, 2, 1])
+    assert [len(moment) for moment in found] == [3, 2, 1]
+    assert torch.equal(torch.cat(found), rows)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_parts_lie_side_by_side(count: int) -> None:
+    x = randn(2, 12)
+    found = parts(x, count)
+    assert len(found) == count
+    assert torch.equal(torch.cat(found, -1), x)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4])

@@ -319,6 +319,32 @@ def test_windows_where_none_fits() -> None:
     assert not overlap_add(randn(3, 0, 3), (2,), Kernel((3,), (1,), (1,))).any()
 
 
+def test_counts_and_places_are_those_of_unfold() -> None:
+    for n, k, s, d in itertools.product(
+        range(9), range(1, 4), range(1, 4), range(1, 4)
+    ):
+        kernel, reach, x = Kernel((k,), (s,), (d,)), d * (k - 1) + 1, torch.arange(n)
+        right = x.unfold(0, reach, s)[:, ::d] if reach <= n else x.new_zeros(0, k)
+        (count,) = kernel.counts([n])
+        assert count == len(right)
+        seen = [x[at] for at in kernel.places([count])]
+        assert torch.equal(torch.stack(seen, 1), right)
+
+
+def test_places_run_fastest_along_the_last_axis() -> None:
+    found = list(Kernel((2, 3), (1, 2)).places((4, 5)))
+    starts = [tuple(at.start for at in place) for place in found]
+    assert starts == list(itertools.product(range(2), range(3)))
+    assert found[-1] == (slice(1, 5, 1), slice(2, 11, 2))
+
+
+def test_lengths_that_do_not_fit_a_kernel_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Kernel((3,)).counts([7, 7])
+    with pytest.raises(ValueError, match="zip"):
+        list(Kernel((3, 3), (1, 1), (1,)).places([1, 1]))
+
+
 def test_fold_of_unfold_counts_how_often_a_cell_is_seen() -> None:
     x = randn(2, 3, 5, 6)
     seen = fold(unfold(torch.ones_like(x), 3, stride=2), (5, 6), 3, stride=2)

@@ -9,7 +9,8 @@ from layerlib.linear import LINEAR
 
 
 def _swiglu(x: Tensor, gate: Tensor, value: Tensor) -> Tensor:
-    return silu(LINEAR(x, gate)) * LINEAR(x, value)
+    opened: Tensor = silu(LINEAR(x, gate))
+    return opened * LINEAR(x, value)
 
 
 def _back(gradient: Tensor, y: Tensor) -> Tensor:

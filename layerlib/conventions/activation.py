@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Shaped
@@ -20,6 +20,7 @@ from layerlib.engine.slope import of_output, sloped
 from layerlib.recipe import Bend, Line
 
 Function = Callable[..., Any]
+Values = Callable[..., Tensor]
 
 TOLD = """``{shapes}``: {told}
 
@@ -63,7 +64,8 @@ def written(given: Given) -> Function | None:
         return None
     if torch.is_grad_enabled() and x.requires_grad:
         given["input"] = x.clone()  # what the gradient reads must outlive it
-    return x.copy_
+    write: Function = x.copy_
+    return write
 
 
 def with_inplace(function: Function) -> Function:
@@ -87,10 +89,10 @@ def asked(
     run: Function | None = None,
     *,
     inplace: bool = False,
-) -> Callable[[Function], Function]:
+) -> Callable[[Function], Values]:
     """Decorates a function, by `run` first, with its convention and docstring."""
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Function) -> Values:
         names = [*inspect.signature(function).parameters]
         inner = run(function) if run else function
 
@@ -111,7 +113,7 @@ def each(
     gradient: Function | None = None,
     inplace: bool = True,
     at_once: bool = False,
-) -> Callable[[Function], Function]:
+) -> Callable[[Function], Values]:
     """Decorates a function of one number, given its slope: it is then one of each.
 
     Args:
@@ -123,7 +125,7 @@ def each(
         at_once: it is a single move: no pieces, and no more than its own bits.
     """
 
-    def decorate(value: Function) -> Function:
+    def decorate(value: Function) -> Values:
         name, names = value.__name__, [*inspect.signature(value).parameters]
         bend = Bend(name, sloped(value, slope, gradient, at_once=at_once))
         told, fits = RANGES.get(name, ("", lambda: True))
@@ -157,7 +159,7 @@ def each(
     return decorate
 
 
-def in_place(function: Function) -> Function:
+def in_place(function: Values) -> Values:
     """The same function, always in place, under its name with ``_``."""
     *settings, _ = inspect.signature(function).parameters.values()
 
@@ -170,13 +172,13 @@ def in_place(function: Function) -> Function:
     return documented(wrapper, f"{function.__name__}_", "(...) -> (...)")
 
 
-def normalizes(gradient: Function | None = None) -> Callable[[Function], Function]:
+def normalizes(gradient: Function | None = None) -> Callable[[Function], Values]:
     """Decorates a function of ``b c n``, given its gradient by its output.
 
     It is then one of any axes, normalized along `dim`, and takes what torch's takes.
     """
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Function) -> Values:
         letters = "b c n -> b c n", "b n"
         run = of_output(*letters, gradient)(function) if gradient else function
 
@@ -187,7 +189,8 @@ def normalizes(gradient: Function | None = None) -> Callable[[Function], Functio
             dtype: torch.dtype | None = None,
         ) -> Shaped[Tensor, "..."]:
             del dim, dtype
-            return run(input)
+            output: Tensor = run(input)
+            return output
 
         signature = inspect.signature(normalized)
         vars(functools.update_wrapper(normalized, function))["__signature__"] = (
@@ -217,12 +220,18 @@ def along_dim(layer: str, _n: int, given: Given) -> Function:
     return lambda output: output.reshape(x.shape)
 
 
-def halves(layer: str, _n: int, given: Given) -> None:
+def even(layer: str, _n: int, given: Given) -> None:
     """An axis that has two halves."""
     x, dim = given["input"], given["dim"]
     taken(layer, x)
-    even = x.ndim > 0 and x.shape[dim] % 2 == 0
-    expect(layer, even, f"an even size in axis {dim}", x)
+    fits = x.ndim > 0 and x.shape[dim] % 2 == 0
+    expect(layer, fits, f"an even size in axis {dim}", x)
+
+
+def halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Views of the first and of the second half of an axis."""
+    first, second = x.chunk(2, dim)
+    return first, second
 
 
 def image(_layer: str, _n: int, given: Given) -> None:
@@ -250,25 +259,30 @@ def channels(layer: str, _n: int, given: Given) -> Function:
     return lambda output: output.reshape(x.shape)
 
 
-def slopes(input: Tensor, lower: float, upper: float) -> Tensor:
+def drawn(input: Tensor, lower: float, upper: float) -> Tensor:
     """1 above 0, and elsewhere drawn as torch does: in float64, row by row."""
     x = input.detach()
     low, high = (x.new_full((), bound).double() for bound in (lower, upper))
     count = 0 if x.is_meta else int((x <= 0).sum())
-    drawn = x.new_empty(count, dtype=torch.float64).uniform_() * (high - low) + low
+    numbers = x.new_empty(count, dtype=torch.float64).uniform_() * (high - low) + low
     slope = torch.ones_like(x, memory_format=torch.contiguous_format)
-    slope[x <= 0] = drawn.to(x.dtype)
+    slope[x <= 0] = numbers.to(x.dtype)
     return slope
 
 
 class Activation(Computed):
     """A layer that is a function: ``class ELU(Activation, nn.ELU, by=elu)``."""
 
+    line: ClassVar[Line | Bend]
     _stacklevel = 5  # a warning names the line that called the layer
 
-    def __init_subclass__(cls, *, by: Function, line: Line | None = None) -> None:
+    def __init_subclass__(
+        cls, *, by: Function | None = None, line: Line | None = None
+    ) -> None:
         """Says in which shapes, and takes what the function runs as its line."""
         super().__init_subclass__(by=by)
+        if by is None:  # somebody's own class
+            return
         shapes, name = str(by.__doc__).split("``")[1], cls.__name__
         told = f"``{shapes}``: `torch.nn.{name}`, computed by `{by.__name__}`."
         cls.__doc__ = vars(cls).get("__doc__") or told

@@ -48,7 +48,8 @@ def numbers(layer: str, given: Given, *names: str) -> torch.dtype:
     expect(layer, right, told, kinds, (ValueError, NotImplementedError))
     made = {which[name]: wide(given[name]) for name in names}
     given |= {name: made[which[name]] for name in names}
-    return kinds[0]
+    kind: torch.dtype = kinds[0]
+    return kind
 
 
 def added(drop: Tensor, dtype: torch.dtype) -> Tensor:
@@ -154,7 +155,8 @@ def fits_multi_head(layer: str, _n: int, given: Given) -> Callable[[Any], Any]:
 def _shown(
     found: tuple[Tensor, Tensor | None], single: bool, dtype: torch.dtype
 ) -> Any:
-    output, weights = (x if x is None else x.to(dtype) for x in found)
+    output = found[0].to(dtype)
+    weights = None if found[1] is None else found[1].to(dtype)
     if single:
         return output[:, 0], weights if weights is None else weights[0]
     return output, weights

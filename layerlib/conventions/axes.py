@@ -1,40 +1,17 @@
 """What layers along one, two and three axes share, under torch's three names."""
 
-import functools
-import inspect
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from torch import Tensor
 
-P = ParamSpec("P")
-T = TypeVar("T")
 V = TypeVar("V")
 
-
-def along(
-    function: Callable[Concatenate[int, P], T],
-) -> tuple[Callable[P, T], Callable[P, T], Callable[P, T]]:
-    """`function` along one, two and three axes, under torch's names.
-
-    The first argument of ``_conv(n, ...)`` is the number of axes; ``conv1d``,
-    ``conv2d`` and ``conv3d`` give it.
-    """
-
-    def fixed(n: int) -> Callable[P, T]:
-        @functools.wraps(function)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            return function(n, *args, **kwargs)
-
-        _, *parameters = inspect.signature(function).parameters.values()
-        signature = inspect.signature(function).replace(parameters=parameters)
-        wrapper.__signature__ = signature  # type: ignore[attr-defined]
-        wrapper.__name__ = f"{function.__name__.lstrip('_')}{n}d"
-        wrapper.__qualname__ = wrapper.__name__
-        return wrapper
-
-    return fixed(1), fixed(2), fixed(3)
+if TYPE_CHECKING:  # a convention makes tuples of them, and no type can say so
+    Sizes: TypeAlias = Any
+else:
+    Sizes = int | Sequence[int]
+    """One number for all axes, or one for each."""
 
 
 def numbers(layer: str, argument: str, value: V | Sequence[V], n: int) -> tuple[V, ...]:
@@ -64,20 +41,6 @@ def batched(layer: str, input: Tensor, n: int) -> tuple[Tensor, bool]:
             f"{', '.join(axes)}), or without the batch, got {tuple(input.shape)}"
         )
     return (input, True) if input.ndim == n + 2 else (input[None], False)
-
-
-def places(
-    kernel_size: Sequence[int],
-    stride: Sequence[int],
-    dilation: Sequence[int],
-    count: Sequence[int],
-) -> Iterator[tuple[Any, ...]]:
-    """For each place in the kernel, in order: the cells that all windows see there."""
-    for at in itertools.product(*map(range, kernel_size)):
-        yield tuple(
-            slice(a * d, a * d + (m - 1) * s + 1 if m else 0, s)
-            for a, d, s, m in zip(at, dilation, stride, count, strict=True)
-        )
 
 
 def counts(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layerlib.conventions.activation import with_inplace, written
+from layerlib.conventions.activation import Values, with_inplace, written
 from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given, along, convention
 
@@ -51,13 +51,13 @@ def of_channels(layer: str, n: int, given: Given) -> Function | None:
     return lambda y: finish(y[0]) if finish else y[0]
 
 
-def dropping(function: Function) -> Function:
+def dropping(function: Function) -> Values:
     """Decorates a function with what torch's takes and checks."""
     prepare = of_channels if function.__name__.startswith("feature") else checked
     return convention(prepare)(with_inplace(function))
 
 
-def over_channels(function: Function) -> tuple[Function, Function, Function]:
+def over_channels(function: Function) -> tuple[Values, Values, Values]:
     """The same for dropout1d, dropout2d and dropout3d."""
     function.__name__ = "dropout"
     return along(of_channels)(with_inplace(function))

@@ -14,7 +14,6 @@ from layerlib.conventions.signature import Given
 def classes(layer: str, _: int, given: Given) -> None:
     """One-hot rows: whole numbers, and as many places as the largest needs."""
     x, count = given["tensor"], given["num_classes"]
-    tensors(layer, x)
     expect(layer, x.dtype == torch.int64, "classes as int64", x.dtype, TypeError)
     count = int(x.max()) + 1 if count == -1 and x.numel() else count
     got = f"{count} for classes of shape {tuple(x.shape)}"
@@ -25,7 +24,6 @@ def classes(layer: str, _: int, given: Given) -> None:
 def table(layer: str, _: int, given: Given) -> None:
     """A table with rows, and `padding_idx` counted from the first of them."""
     x, weight, padding = given["input"], given["weight"], given["padding_idx"]
-    tensors(layer, x, weight)
     whole = x.dtype in (torch.int32, torch.int64)
     expect(layer, whole, "int32 or int64 as input", x.dtype, TypeError)
     told, shape = "a weight of shape (rows, features)", tuple(weight.shape)
@@ -44,7 +42,6 @@ def bags(layer: str, n: int, given: Given) -> None:
     offsets, shares, mode = (
         given[k] for k in ("offsets", "per_sample_weights", "mode")
     )
-    tensors(layer, *(y for y in (offsets, shares) if y is not None))
     real, shape = weight.is_floating_point(), tuple(x.shape)
     check(real, "a floating-point weight", weight.dtype, TypeError)
     told = "an input of shape (bags, size), or (size,) with offsets"
@@ -103,10 +100,3 @@ def look(layer: str, **given: Any) -> None:
     if "offsets" in given:
         told = f"offsets that start at 0 and end within the input of {len(x)}"
         expect(layer, not given, told, str(given["offsets"]))
-
-
-def tensors(layer: str, *values: Any) -> None:
-    """Raises, unless all are tensors."""
-    for value in values:
-        got = type(value).__name__
-        expect(layer, isinstance(value, Tensor), "tensors", got, TypeError)

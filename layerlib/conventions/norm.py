@@ -150,7 +150,10 @@ class Tracking(Affine):
 
 
 class Lazy(nn.Module):
-    """A layer that becomes one of the class `to` at its first input."""
+    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``.
+
+    It then becomes a layer of the class `to`.
+    """
 
     cls_to_become: ClassVar[Any]
 

@@ -1,9 +1,9 @@
-"""How torch asks for pooling: what it takes, what it refuses, and what it gives back."""
+"""How torch asks for pooling: what it takes, refuses, and gives back."""
 
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,8 +11,15 @@ from torch import Tensor
 from layerlib.conventions.axes import batched, counts, numbers
 from layerlib.conventions.dtypes import wide
 from layerlib.conventions.expect import expect
+from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import Given
+from layerlib.recipe import Line
 
+Number = int | float
+Sizes: TypeAlias = Any
+"""One number, or one for each axis: what torch takes; a function gets a tuple."""
+Pooled: TypeAlias = Any
+"""Numbers, or with `return_indices` a pair: where they are, too."""
 Finish = Callable[[Any], Any]
 PLANES = {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"}
 LAYOUT = {*PLANES, "max_unpool2d", "max_pool3d", "avg_pool1d"}
@@ -89,7 +96,7 @@ def sliding(layer: str, n: int, given: Given) -> Finish:
 
 
 def averaging(layer: str, n: int, given: Given) -> Finish:
-    """For means: `padding` may count, and what `ceil_mode` adds beyond it never does."""
+    """For means: `padding` may count, and what `ceil_mode` adds never does."""
     finish = ready(layer, n, given, [torch.int64])
     if given["input"].dtype == torch.int64:  # the output is rounded towards zero
         given["input"] = given["input"].double()
@@ -115,9 +122,11 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         numbers(layer, *one, len(lengths)) for one in zip(names, asked, strict=True)
     ]
     given.update({k: v for k, v in zip(names, each, strict=True) if k in given})
-    around, beyond = [], []
+    around: list[int] = []
+    beyond: list[int] = []
     for size, k, s, p, d in zip(lengths, *each, strict=True):
-        told = "kernel_size, stride and dilation of at least 1 and padding from 0 to half of kernel_size"
+        told = "kernel_size, stride and dilation of at least 1 and padding from 0 to "
+        told += "half of kernel_size"
         expect(
             layer, min(k, s, d) >= 1 and 0 <= 2 * p <= k, told, f"{k}, {s}, {d} and {p}"
         )
@@ -126,7 +135,8 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         m -= given["ceil_mode"] and (m - 1) * s >= size + p
         # A long dilation steps from one padding into the other.
         blind = any(at % d >= size for at in range(-p, min(0, m * s - p), s))
-        told = f"{k} cells with a dilation of {d} on an axis of {size} with a padding of {p}"
+        told = f"{k} cells with a dilation of {d} on an axis of {size} "
+        told += f"with a padding of {p}"
         expect(layer, m >= 1 and not blind, "windows that see the input", told)
         around = [p, p, *around]
         beyond = [0, max(0, (m - 1) * s + d * (k - 1) + 1 - size - 2 * p), *beyond]
@@ -194,3 +204,42 @@ def unpooling(layer: str, n: int, given: Given) -> Finish:
     told = f"an output_size of {default}, more or less by less than {steps}"
     expect(layer, len(size) == n and min(size) >= 0 and all(near), told, size)
     return finish
+
+
+class Pooling(Computed):
+    """``class MaxPool2d(Pooling, nn.MaxPool2d, by=max_pool2d, line=MAX)``."""
+
+    line: Line
+
+    def __init_subclass__(
+        cls, *, by: Callable[..., Any] | None = None, line: Line | None = None
+    ) -> None:
+        """Keeps the line, and tells the shapes along the axes that the layer has."""
+        super().__init_subclass__(by=by)
+        if by is None or line is None:
+            return
+        cls.line, n = line, int(by.__name__[-2])
+        shapes = str(by.__doc__).split("``")[1]
+        for letter, names in (("*n", "d h w"), ("*m", "z y x")):
+            shapes = shapes.replace(letter, ", ".join(names.split()[-n:]))
+        cls.__doc__ = f"``{shapes}``: `torch.nn.{cls.__name__}`, by `{by.__name__}`."
+
+
+class Powers(Pooling):
+    """Of the power torch's class makes a float; its function does not."""
+
+    def forward(self, input: Tensor) -> Any:
+        """The root of the sum of powers."""
+        further = self.kernel_size, self.stride, self.ceil_mode
+        return self.by(input, float(self.norm_type), *further)  # type: ignore[arg-type]
+
+
+class Unpooling(Pooling):
+    """The layer is called with the indices, too, and may be told a size."""
+
+    def forward(  # type: ignore[override]
+        self, input: Tensor, indices: Tensor, output_size: list[int] | None = None
+    ) -> Any:
+        """The maxima, where they were."""
+        further = self.kernel_size, self.stride, self.padding, output_size
+        return self.by(input, indices, *further)

@@ -25,7 +25,7 @@ def cell(name: str, _: int, given: Given) -> Finish:
     state = list(hx) if name == "lstm_cell" and not isinstance(hx, Tensor) else [hx]
     two = len(state) == 1 + (name == "lstm_cell")
     expect(name, two, "two states, hx = (h, c)", len(state))
-    tensors(name, x, *state, *weights[:2])
+    tensors(name, *state)
     i, h = (w.shape[-1] if w.ndim else 0 for w in weights[:2])
     b, g = x.shape[:1] if x.ndim == 2 else ("batch",), h * GATES.get(name, 1)
     shapes = [(*b, i), *[(*b, h) for _ in state], (g, i), (g, h), (g,), (g,)]

@@ -33,12 +33,14 @@ def _check_kernel(
     layer: str, axes: int, kernel: Kernel, *length: Sequence[int]
 ) -> None:
     each = (*length, kernel.size, kernel.stride, kernel.dilation)
-    n, told = len(kernel.size), ", ".join([f"{tuple(one)}" for one in each])
+    n = len(kernel.size)
     fits = 0 < n <= axes and all(len(one) == n for one in each)
-    expected = f"a number for each axis of the kernel, and at most {axes} axes"
-    expect(layer, fits, expected, told)
-    positive = min(map(min, each[-3:])) > 0
-    expect(layer, positive, "a positive kernel_size, stride and dilation", told)
+    positive = fits and min(map(min, each[-3:])) > 0
+    if not positive:  # else nothing is told: no compiler joins symbols
+        told = ", ".join([f"{tuple(one)}" for one in each])
+        expected = f"a number for each axis of the kernel, and at most {axes} axes"
+        expect(layer, fits, expected, told)
+        expect(layer, positive, "a positive kernel_size, stride and dilation", told)
 
 
 def _plane(layer: str, given: Given, size: Sequence[int]) -> tuple[int, int]:

@@ -75,7 +75,7 @@ class Band(Deferred):
         weights = self.weights.to(x)
         if self.touching:
             if cells.shape[1] > 1:
-                x = x.unflatten(axis, cells.shape).sum(axis)
+                x = x.unflatten(axis, cells.shape).sum(axis)  # type: ignore[no-untyped-call]
             return x * _column(weights[:, 0], axis)
         if self.ragged:
             x = torch.constant_pad_nd(x, [*[0, 0] * (-axis - 1), 0, 1])
@@ -114,9 +114,7 @@ def _blended_gradient(
 
 
 @with_gradient(_blended_gradient, keeps_inputs=[1, 2])
-def _blended(
-    x: Tensor, cells: Tensor, weights: Tensor, axis: int, length: int
-) -> Tensor:
+def _blended(x: Tensor, cells: Tensor, weights: Tensor, axis: int, _n: int) -> Tensor:
     """Place after place: the cells of all rows, times their weights."""
     first, *others = cells.unbind(1)
     share, *shares = weights.expand(cells.shape).unbind(1)

@@ -36,7 +36,11 @@ def below(x: Tensor, bound: Number, *, nan: bool = True) -> Tensor:
     return above(-x, -bound, nan=nan)
 
 
-@with_gradient(lambda _needed, g, _x, bits: [keep(g, bits)])
+def _kept(_: object, cotangent: Tensor, _x: None, bits: Tensor) -> list[Tensor]:
+    return [keep(cotangent, bits)]
+
+
+@with_gradient(_kept, keeps_inputs=[1], by_moves=False)
 def keep(x: Tensor, bits: Tensor) -> Tensor:
     """The numbers where the bits are set, and 0 elsewhere."""
     if forward_ad.unpack_dual(x).tangent is not None:  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, no_type_check
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import Function, forward_ad
 
 P = ParamSpec("P")
@@ -28,7 +29,8 @@ class _Given(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        _, ctx.gradient, (keeps_output, keeps_inputs), *given = inputs
+        ctx.function, ctx.gradient, keeps, *given = inputs
+        keeps_output, keeps_inputs, ctx.by_moves = keeps
         outputs = output if isinstance(output, tuple) else (output,)
         whole = [x for x in outputs if not (x.is_floating_point() or x.is_complex())]
         if whole:
@@ -53,8 +55,34 @@ class _Given(Function):
         ]
         kept = saved[count:]
         needed = ctx.needs_input_grad[3:]
-        found = ctx.gradient(needed, *cotangents, *kept, *inputs)
+        lost = any(x is None for x, need in zip(inputs, needed, strict=True) if need)
+        compiling = torch.compiler.is_compiling()
+        several = not compiling and any(map(is_legacy_batchedtensor, cotangents))
+        if (
+            several and ctx.by_moves and not lost
+        ):  # is_grads_batched knows the moves, and not all lines
+            found = _again(ctx.function, needed, cotangents, inputs)
+        else:
+            found = ctx.gradient(needed, *cotangents, *kept, *inputs)
         return None, None, None, *found, *(None for _ in inputs[len(found) :])
+
+
+def _again(function: Any, needed: Any, cotangents: Any, inputs: Any) -> list[Any]:
+    """The gradients of the needed inputs, derived move by move."""
+    second, pairs = torch.is_grad_enabled(), zip(inputs, needed, strict=True)
+    with torch.enable_grad():
+        given = [x.view_as(x) if need else x for x, need in pairs]
+        outputs = function(*given)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    both = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.requires_grad]
+    leaves = [x for x, need in zip(given, needed, strict=True) if need]
+    roots, pulled = zip(*both, strict=True)
+    found = iter(
+        torch.autograd.grad(
+            roots, leaves, pulled, allow_unused=True, create_graph=second
+        )
+    )
+    return [next(found) if need else None for need in needed]
 
 
 def with_gradient(
@@ -62,6 +90,7 @@ def with_gradient(
     *,
     keeps_output: bool | Sequence[int] = False,
     keeps_inputs: bool | Sequence[int] = True,
+    by_moves: bool = True,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorates a function of positional arguments with its gradient.
 
@@ -78,6 +107,8 @@ def with_gradient(
         keeps_inputs: the tensors among the inputs are given, or those at these places;
             for another stands None. It need not stay in memory until the backward
             pass, and may be written over before.
+        by_moves: several gradients at once may be derived move by move instead; not so
+            where the gradient at a kink is chosen.
 
     >>> @with_gradient(lambda needed, cotangent, x: [2 * x * cotangent])
     ... def square(x):
@@ -96,7 +127,7 @@ def with_gradient(
             forward_mode = forward_ad._current_level >= 0  # noqa: SLF001
             if forward_mode or not (torch.is_grad_enabled() and _any_gradient(args)):
                 return function(*args, **kwargs)
-            keeps = (keeps_output, keeps_inputs)
+            keeps = (keeps_output, keeps_inputs, by_moves)
             result: T = _Given.apply(function, gradient, keeps, *args)  # type: ignore[no-untyped-call]
             return result
 

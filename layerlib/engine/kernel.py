@@ -17,13 +17,13 @@ from layerlib.engine.gradient import adjoints
 class Kernel:
     """How windows lie, with a number for each axis: they are `stride` cells apart.
 
-    A window sees `size` cells, each `dilation` cells after the one before. Both are 1
-    where they are not given.
+    A window sees `size` cells, each `dilation` cells after the one before. Each of the
+    three is a tuple; stride and dilation are ones where they are not given.
     """
 
-    size: tuple[int, ...]
-    stride: tuple[int, ...] = ()
-    dilation: tuple[int, ...] = ()
+    size: Any
+    stride: Any = ()
+    dilation: Any = ()
 
     def __post_init__(self) -> None:
         ones = (1,) * len(self.size)
@@ -59,9 +59,9 @@ class Kernel:
             )
 
 
-def resized(input: Tensor, widths: Sequence[int]) -> Tensor:
-    """Zeros beyond the edges, or fewer cells, as by `pad`; no copy for nothing."""
-    return torch.constant_pad_nd(input, widths) if any(widths) else input
+def resized(input: Tensor, widths: Any, value: float = 0) -> Tensor:
+    """One value beyond the edges, or fewer cells, as by `pad`; no copy for nothing."""
+    return torch.constant_pad_nd(input, widths, value) if any(widths) else input
 
 
 def _see(input: Tensor, length: tuple[int, ...], kernel: Kernel) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from layerlib.conventions.dtypes import wide
 from layerlib.engine.gradient import adjoints
 from layerlib.engine.kernel import resized
-from layerlib.recipe import Deferred, Line, Operand, stored
+from layerlib.recipe import Deferred, Operand
 
 Mode = Callable[[int, int], int]
 
@@ -45,13 +45,12 @@ class Padding(Deferred):
         inside = 0 <= at < self.length or self.mode is None
         return at if inside else self.mode(at, self.length)  # type: ignore[misc]
 
-    def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
+    def run(self, line: Any, inputs: Sequence[Operand], **sizes: int) -> Tensor:
         """The first input, padded along its last axes."""
-        input, *paddings = inputs  # noqa: A001
-        if not isinstance(input, Tensor) or not all(
-            isinstance(p, Padding) for p in paddings
-        ):
-            return line.stored(*map(stored, inputs), **sizes)
+        input = inputs[0]  # noqa: A001
+        paddings = [p for p in inputs[1:] if isinstance(p, Padding)]
+        if not isinstance(input, Tensor) or len(paddings) < len(inputs) - 1:
+            return super().run(line, inputs, **sizes)
         line.sizes(*inputs)
         widths = [w for p in reversed(paddings) for w in (p.before, p.after)]
         if paddings[0].mode is None:

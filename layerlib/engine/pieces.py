@@ -100,7 +100,7 @@ class InPieces:
         for term, x in pairs:
             for letter, n in zip(term, [x.numel()] if flat else x.shape, strict=True):
                 sizes[letter] = n if sizes.get(letter, 1) == 1 else sizes[letter]
-        work = max(math.prod(sizes[a] for a in term) for term, _ in pairs)
+        work = max(math.prod(sizes.get(a, 1) for a in term) for term in terms)
         cuts: list[Cut] = [{}]
         for letter in self.along.split() if all(sizes.values()) else ():
             n = sizes[letter]

@@ -9,14 +9,13 @@ takes ``2 * k`` looks.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, no_type_check
+from typing import Any, TypeAlias, no_type_check
 
 import torch
 from torch import Tensor
 
 from layerlib.engine.gradient import adjoints
-from layerlib.engine.kernel import Kernel
-from layerlib.engine.windows import Windows
+from layerlib.engine.kernel import Kernel, resized, seen
 from layerlib.recipe import Deferred, Line, Operand, Reduce
 
 PIECE = 2**18
@@ -51,7 +50,7 @@ class WindowsAt(Deferred):
         for axis, table in enumerate(self.cells, -n):
             seen = _seen(seen, axis, table.flatten(-2))
         for axis, table in reversed([*enumerate(self.cells, 1)]):
-            seen = seen.unflatten(axis, table.shape[-2:])
+            seen = seen.unflatten(axis, table.shape[-2:])  # type: ignore[no-untyped-call]
         order = [0, *range(1, 2 * n, 2), *range(2, 2 * n + 1, 2)]
         return seen.permute(order).reshape(self.shape)
 
@@ -64,53 +63,61 @@ class WindowsAt(Deferred):
 
 @no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
-class WindowsBeyond(Windows):
+class WindowsBeyond(Deferred):
     """``(..., *n) -> (..., *m, k)``: what a kernel sees that may leave the input.
 
     `padding` tells how many cells of one `value` lie around it, as for `pad`. They are
     no cells of their own: where the largest number is, is in the input.
     """
 
+    input: Tensor
+    kernel: Kernel
     padding: Sequence[int]
     value: int | float
 
     @property
-    def padded(self) -> Windows:
-        """The same windows of an input that has these cells."""
-        return Windows(pad(self.input, self.padding, self.value), self.kernel)
+    def padded(self) -> Tensor:
+        """An input that has these cells."""
+        return resized(self.input, self.padding, self.value)
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> torch.Size:
         """The axes before the windows' own, how many there are, and their cells."""
         n, shape = len(self.kernel.size), self.input.shape
         around = zip(self.padding[-2::-2], self.padding[::-2], strict=True)
         lengths = [a + b + c for a, (b, c) in zip(shape[-n:], around, strict=True)]
         many = self.kernel.counts(lengths)
-        return (*shape[:-n], *many, math.prod(self.kernel.size))
+        return torch.Size((*shape[:-n], *many, math.prod(self.kernel.size)))
 
     def tensor(self) -> Tensor:
         """A copy of each cell for each window that sees it."""
-        return self.padded.tensor()
+        padded = self.padded
+        length = tuple(padded.shape[-len(self.kernel.size) :])
+        return seen(padded, length, self.kernel)
+
+    def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
+        """What the line makes of the windows: a reduction without storing them."""
+        if isinstance(line, Reduce) and not sizes:
+            return reduced(self, line)
+        return super().run(line, inputs, **sizes)
 
 
-def pad(input: Tensor, widths: Sequence[int], value: float = 0) -> Tensor:
-    """Cells of one value beyond the edges, the last axis first; a copy only then."""
-    return torch.constant_pad_nd(input, widths, value) if any(widths) else input
+def reduced(windows: Any, line: Reduce) -> Tensor:
+    """``(..., *m, k) -> (..., *m)``: a line that reduces the cells of each window.
 
-
-def reduced(windows: Windows | WindowsAt, line: Reduce) -> Tensor:
-    """``(..., *m, k) -> (..., *m)``: a line that reduces the cells of each window."""
+    The windows are `Windows`, or one of the two kinds above.
+    """
     left, right = line.line.split(" -> ")
-    at, operation = isinstance(windows, WindowsAt), line.operation
-    sums = () if at else ("sum", "mean")
-    if left != f"{right} k" or operation not in ("max", *sums):
-        return line.stored(windows.tensor())
-    if operation == "max":
+    over_cells, operation = left == f"{right} k", line.operation
+    if over_cells and operation == "max":
         return read(windows.input, argmax(windows))
-    if isinstance(windows, WindowsBeyond):
-        windows = windows.padded
-    length = windows.input.shape[-len(windows.kernel.size) :]
-    total = _total(windows.input, windows.kernel, tuple(length))
+    known = over_cells and operation in ("sum", "mean")
+    if isinstance(windows, WindowsAt) or not known:
+        return line.stored(windows.tensor())
+    beyond = isinstance(windows, WindowsBeyond)
+    cells = windows.padded if beyond else windows.input
+    length = cells.shape[-len(windows.kernel.size) :]
+    total = _total(cells, windows.kernel, tuple(length))
     return total / windows.shape[-1] if operation == "mean" else total
 
 
@@ -123,7 +130,7 @@ def read(input: Tensor, at: Tensor) -> Tensor:
     return input.flatten(-n).gather(-1, at.flatten(-n)).view(at.shape)
 
 
-def argmax(windows: Windows | WindowsAt) -> Tensor:
+def argmax(windows: Any) -> Tensor:
     """``(b, c, *m, k) -> (b, c, *m)``: where the largest number of each window is.
 
     It is counted through the plane, row after row: the first of several, and the last
@@ -133,7 +140,7 @@ def argmax(windows: Windows | WindowsAt) -> Tensor:
     planes = _planes(windows.input.detach(), len(axes))
     size = max(1, PIECE // max(1, math.prod(planes.shape[1:])))
     alike = all(isinstance(at, slice) or at.ndim == 1 for axis in axes for at in axis)
-    pieces = planes.split(size) if alike else [planes]
+    pieces = planes.split(size) if alike else [planes]  # type: ignore[no-untyped-call]
     found = torch.cat([_found(piece, axes) for piece in pieces])
     return found.view(windows.shape[:-1])
 
@@ -143,7 +150,7 @@ def _planes(x: Tensor, n: int) -> Tensor:
     return x.reshape(math.prod(x.shape[:-n]), *x.shape[-n:])
 
 
-def _axes(windows: Windows | WindowsAt) -> list[list[Place]]:
+def _axes(windows: Any) -> list[list[Place]]:
     """For each axis, and each place in a window: the cells that are seen there."""
     if isinstance(windows, WindowsAt):
         device = windows.input.device
@@ -183,7 +190,8 @@ def _steps(kernel: Kernel, shape: Sequence[int]) -> list[list[Place]]:
 def _seen(x: Tensor, axis: int, at: Place) -> Tensor:
     """``(p, *n)``: what all windows see at one of their places along an axis."""
     if isinstance(at, slice):
-        return x[(..., at, *[slice(None)] * (-axis - 1))]
+        behind: list[Any] = [slice(None)] * (-axis - 1)
+        return x[..., at, *behind]
     if at.ndim == 1 and axis < -1:  # along the last axis torch selects slowly
         return x.index_select(axis, at)
     shape = [*x.shape]
@@ -220,7 +228,8 @@ def _cell(place: Tensor, axis: int, places: list[Place], length: int) -> Tensor:
 
 
 def _found(x: Tensor, axes: list[list[Place]]) -> Tensor:
-    lengths, best, places = x.shape[1:], x, []
+    lengths, best = x.shape[1:], x
+    places: list[Tensor] = []
     for axis in range(-1, -len(axes) - 1, -1):
         best, place = _largest(best, axis, axes[axis])
         row = _cell(place, axis, axes[axis], lengths[axis])
@@ -236,8 +245,8 @@ def _sum(x: Tensor, kernel: Kernel, length: tuple[int, ...]) -> Tensor:
     for axis, places in enumerate(axes, -len(axes)):
         first, *others = [_seen(x, axis, at) for at in places]
         x = first.clone()
-        for seen in others:
-            x += seen
+        for other in others:
+            x += other
     return x
 
 

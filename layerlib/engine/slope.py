@@ -30,7 +30,8 @@ def sloped(
 
     def pulled(g: Tensor, x: Tensor, *settings: Any) -> Tensor:
         if slope is None:
-            return gradient(g, x, *settings)  # type: ignore[misc]
+            found: Tensor = gradient(g, x, *settings)  # type: ignore[misc]
+            return found
         by = slope(x, *settings)
         numbers = by.is_floating_point() or by.is_complex()
         return g * by.conj() if numbers else keep(g, by)
@@ -41,7 +42,7 @@ def sloped(
         return [back(g.contiguous() if x.is_contiguous() else g, x, *settings)]
 
     run = value if at_once else InPieces("... -> ...", "...")(value)
-    return with_gradient(derived)(run) if slope or gradient else run
+    return with_gradient(derived, by_moves=False)(run) if slope or gradient else run
 
 
 def of_output(

@@ -1,9 +1,7 @@
 """What a scan does at each of its moments, with no copy that is not needed.
 
 The matrices of one moment are small, so that what surrounds a product costs as much as
-the product. Next to plain moves, `onto` takes a third of a forward pass away and a
-fifth of both passes, and `first` and `renewed` as much again where all sequences are of
-one length, as they mostly are.
+the product.
 """
 
 import torch
@@ -24,6 +22,24 @@ def onto(total: Tensor, product: Product) -> Tensor:
         return total + product.tensor()
     ran(product.recipe)
     return torch.addmm(total, x, weight.T)
+
+
+def by_moment(rows: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+    """``(n, i) -> (b, i), ...``: the rows of each moment, of which there are b.
+
+    >>> by_moment(torch.arange(3), [2, 1])
+    (tensor([0, 1]), tensor([2]))
+    """
+    return torch.split(rows, sizes)
+
+
+def parts(x: Tensor, count: int) -> tuple[Tensor, ...]:
+    """``(..., count * h) -> (..., h), ...``: what lies side by side in the last axis.
+
+    >>> parts(torch.arange(4), 2)
+    (tensor([0, 1]), tensor([2, 3]))
+    """
+    return x.chunk(count, dim=-1)
 
 
 def first(count: int, x: Tensor) -> Tensor:

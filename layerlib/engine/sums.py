@@ -5,19 +5,17 @@ channels and over the places of the kernel. Stored, the windows hold each cell a
 as they see it. But a sum may be taken in any order, and here the places come last: at
 one place all windows together see the input itself, shifted, and in a plane that lies
 row after row a shifted plane is a view, a run that begins a few cells later. So each
-place is one product of matrices, added in place to the ones before.
-
-Next to windows that are stored, 3 by 3 with 64 channels takes 0.7 of the time, forward
-and backward, and a ninth of the memory; see `STORED` for where windows pay after all.
+place is one product of matrices, added in place to the ones before. See `STORED` for
+where windows pay after all.
 """
 # ruff: noqa: SLF001
 
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, no_type_check
+from typing import Any, TypeAlias, no_type_check
 
 import torch
 from torch import _C, Tensor
@@ -28,12 +26,17 @@ from layerlib.engine.kernel import Kernel, added, resized, seen
 
 PIECE = 2**18
 """How many numbers are read at a time, in whole rows of the batch: with the products
-they fill a cache. On whole batches 3 by 3 takes 1.3 of the time."""
+they fill a cache."""
 
 STORED = 12
 """With fewer channels than this, or with a stride, the windows of a piece are stored
 after all. Products of so few rows run at the speed of memory; and with a stride the
-cells of a place do not lie in a row. 7 by 7 on 3 channels takes a third of the time."""
+cells of a place do not lie in a row."""
+
+
+Length: TypeAlias = tuple[int, ...]
+Sought: TypeAlias = Any
+"""A tensor; or None, for the one of three that is asked for."""
 
 
 def _dot(one: Any, other: Any) -> Any:
@@ -41,27 +44,33 @@ def _dot(one: Any, other: Any) -> Any:
 
 
 def _output(kernel: Kernel, x: Tensor, kernels: Tensor) -> Tensor:
-    """``b g i *n, k g o i -> b g o *m``: one product for each place, added in place.
-
-    A run goes from the first window's cell to the last one's; between two rows it has
-    some cells that no window begins at.
-    """
-    (b, g, _, *n), (k, _, *two), m = x.shape, kernels.shape, kernel.counts(x.shape[3:])
-    flat = [math.prod(n[axis + 1 :]) for axis in range(len(n))]
-    reach = _dot([each - 1 for each in m], flat) + 1
+    """``b g i *n, k g o i -> b g o *m``: one product for each place, added in place."""
+    b, g, _, *n = x.shape
+    (k, _, *two), m = kernels.shape, kernel.counts(n)
+    flat, reach, runs = _runs(kernel, n, m)
     cells = x.flatten(3).flatten(0, 1)
     each = kernels[:, None].expand(k, b, g, *two).reshape(k, b * g, *two).contiguous()
-    total = None
-    for run, weight in zip(_runs(kernel, flat, reach), each, strict=True):
+    total = _add_product(None, each[0], cells[..., runs[0]])
+    for run, weight in zip(runs[1:], each[1:], strict=True):
         total = _add_product(total, weight, cells[..., run])
     size = b, g, two[0], *m
     return total.as_strided(size, (g * two[0] * reach, two[0] * reach, reach, *flat))
 
 
-def _runs(kernel: Kernel, flat: list[int], reach: int) -> Iterator[slice]:
-    for place in itertools.product(*map(range, kernel.size)):
-        at = _dot(place, [d * f for d, f in zip(kernel.dilation, flat, strict=True)])
-        yield slice(at, at + reach)
+def _runs(
+    kernel: Kernel, length: Sequence[int], counts: Sequence[int]
+) -> tuple[list[int], int, list[slice]]:
+    """How far apart the next cells along each axis lie in a row, and all runs.
+
+    A run goes from the first window's cell to the last one's; between two rows it has
+    some cells that no window begins at.
+    """
+    flat = [math.prod(length[axis + 1 :]) for axis in range(len(length))]
+    reach = _dot([m - 1 for m in counts], flat) + 1
+    steps = [d * f for d, f in zip(kernel.dilation, flat, strict=True)]
+    places = itertools.product(*map(range, kernel.size))
+    starts = [_dot(place, steps) for place in places]
+    return flat, reach, [slice(start, start + reach) for start in starts]
 
 
 def _add_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
@@ -77,26 +86,17 @@ def _add_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
 def _kernels(kernel: Kernel, x: Tensor, y: Tensor) -> Tensor:
     """``b g i *n, b g o *m -> k g o i``: zeros make both planes one size."""
     (b, g, _, *n), m = x.shape, y.shape[3:]
-    after = [
-        w for a, b in zip(reversed(n), reversed(m), strict=True) for w in (0, a - b)
-    ]
-    flat = [math.prod(n[axis + 1 :]) for axis in range(len(n))]
-    reach = _dot([each - 1 for each in m], flat) + 1
+    _, reach, runs = _runs(kernel, n, m)
+    less = [a - b for a, b in zip(n, m, strict=True)]
     cells = x.flatten(3).flatten(0, 1)
-    y = resized(y, after).flatten(3).flatten(0, 1)[..., :reach]
-    found = [
-        _add_product(None, y, cells[..., run].mT).unflatten(0, (b, g)).sum(0)
-        for run in _runs(kernel, flat, reach)
-    ]
-    return torch.stack(found)
+    y = resized(y, [width for last in reversed(less) for width in (0, last)])
+    y = y.flatten(3).flatten(0, 1)[..., :reach]
+    each = [_add_product(None, y, cells[..., run].mT) for run in runs]
+    return torch.stack([found.view(b, g, *found.shape[1:]).sum(0) for found in each])
 
 
 def _by_place(
-    kernel: Kernel,
-    _: object,
-    x: Tensor | None,
-    kernels: Tensor | None,
-    y: Tensor | None,
+    kernel: Kernel, _: object, x: Sought, kernels: Sought, y: Sought
 ) -> Tensor:
     """The one of three that is None, where the windows are views."""
     if kernels is None:
@@ -110,16 +110,15 @@ def _by_place(
 
 
 def _by_window(
-    kernel: Kernel, length: tuple[int, ...],
-    x: Tensor | None, kernels: Tensor | None, y: Tensor | None,
-) -> Tensor:  # fmt: skip
+    kernel: Kernel, length: Length, x: Sought, kernels: Sought, y: Sought
+) -> Any:
     """The same where they are stored, as channels of a kernel with one place."""
     place, k = Kernel((1,) * len(length)), math.prod(kernel.size)
     if kernels is not None:
         kernels = kernels.permute(1, 2, 3, 0).flatten(2)[None]
     if x is not None:
         x = seen(x, length, kernel).movedim(-1, 3).flatten(2, 3)
-    found = _by_place(place, length, x, kernels, y)
+    found: Any = _by_place(place, length, x, kernels, y)
     if y is None:
         return found
     if x is not None:
@@ -128,13 +127,12 @@ def _by_window(
 
 
 def _missing(
-    kernel: Kernel, length: tuple[int, ...],
-    x: Tensor | None, kernels: Tensor | None, y: Tensor | None,
-) -> Tensor:  # fmt: skip
+    kernel: Kernel, length: Length, x: Sought, kernels: Sought, y: Sought
+) -> Any:
     """The one of three that is None, in pieces of the batch."""
     i = kernels.shape[3] if x is None else x.shape[2]
     o = kernels.shape[2] if y is None else y.shape[2]
-    k, g, b = math.prod(kernel.size), *(y if x is None else x).shape[1::-1]
+    k, (b, g) = math.prod(kernel.size), (y if x is None else x).shape[:2]
     stored = k > 1 and (max(kernel.stride) > 1 or (i < STORED and o > 1))
     find = _by_window if stored else _by_place
     alone = k == 1 and kernels is not None  # then nothing lies between
@@ -142,7 +140,7 @@ def _missing(
     if alone or torch.compiler.is_compiling() or rows >= b:
         found = find(kernel, length, x, kernels, y)
         return found if kernels is None else found.contiguous()
-    whole = None
+    whole: Any = None
     for start in range(0, b, max(1, rows)):
         cut = slice(start, start + max(1, rows))
         two = [None if one is None else one[cut] for one in (x, y)]
@@ -164,17 +162,17 @@ class _Sum(Function):
     """
 
     @staticmethod
-    def forward(kernel, length, x, kernels, y):
+    def forward(kernel: Any, length: Any, x: Any, kernels: Any, y: Any) -> Any:
         return _missing(kernel, length, x, kernels, y)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:  # noqa: ARG004
         ctx.kernel, ctx.length, *three = inputs
         ctx.save_for_backward(*three)
         ctx.save_for_forward(*three)
 
     @staticmethod
-    def backward(ctx, cotangent):
+    def backward(ctx: Any, cotangent: Any) -> Any:
         three = [cotangent if x is None else x.conj() for x in ctx.saved_tensors]
         without = [(*three[:n], None, *three[n + 1 :]) for n in range(3)]
         return (
@@ -187,7 +185,7 @@ class _Sum(Function):
         )
 
     @staticmethod
-    def vmap(info, axes, kernel, length, *three):
+    def vmap(info: Any, axes: Any, kernel: Any, length: Any, *three: Any) -> Any:
         """One more axis joins the groups."""
         joined = [
             x if x is None else _in_front(x, axis, info.batch_size)
@@ -207,7 +205,7 @@ class _Tangent(_Sum):
     """The same with a derivative in forward mode, which torch.compile cannot take."""
 
     @staticmethod
-    def jvp(ctx, _kernel, _length, *tangents):
+    def jvp(ctx: Any, _kernel: Any, _length: Any, *tangents: Any) -> Any:
         three = ctx.saved_tensors
         found = [
             _sum(ctx.kernel, ctx.length, *three[:n], tangent, *three[n + 1 :])
@@ -218,7 +216,7 @@ class _Tangent(_Sum):
 
 
 @no_type_check
-def _sum(kernel, length, *three):
+def _sum(kernel: Any, length: Any, *three: Any) -> Any:
     if torch.compiler.is_compiling():
         return _Sum.apply(kernel, length, *three)
     batched = [x is not None and is_legacy_batchedtensor(x) for x in three]
@@ -239,11 +237,11 @@ def _sum(kernel, length, *three):
 
 def over_windows(kernel: Kernel, x: Tensor, kernels: Tensor) -> Tensor:
     """``b g i *n, k g o i -> b g o *m``: a convolution, and no window."""
-    return _sum(kernel, tuple(x.shape[3:]), x, kernels, None)
+    output: Tensor = _sum(kernel, tuple(x.shape[3:]), x, kernels, None)
+    return output
 
 
-def stamped(
-    kernel: Kernel, length: tuple[int, ...], kernels: Tensor, y: Tensor
-) -> Tensor:
+def stamped(kernel: Kernel, length: Length, kernels: Tensor, y: Tensor) -> Tensor:
     """``k g o i, b g o *m -> b g i *n``: its way back, and no stamp."""
-    return _sum(kernel, length, None, kernels, y)
+    output: Tensor = _sum(kernel, length, None, kernels, y)
+    return output

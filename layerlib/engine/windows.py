@@ -1,6 +1,5 @@
 """What every window of an input sees, and where stamps go, without storing either."""
 
-import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from einops import rearrange
 from torch import Tensor
 
 from layerlib.engine.kernel import Kernel, added, seen
+from layerlib.engine.reductions import reduced
 from layerlib.engine.sums import over_windows, stamped
 from layerlib.recipe import (
     Deferred,
@@ -24,7 +24,6 @@ from layerlib.recipe import (
 )
 
 __all__ = ["Kernel", "Windows", "overlap_added"]
-REDUCTIONS = "layerlib.engine.reductions"
 
 
 @no_type_check  # torch.compile cannot look into what pytest wraps around it
@@ -53,9 +52,8 @@ class Windows(Deferred):
 
     def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
         """What `line` makes of the windows, and of kernels."""
-        if isinstance(line, Reduce) and importlib.util.find_spec(REDUCTIONS):
-            found: Tensor = importlib.import_module(REDUCTIONS).reduced(self, line)
-            return found
+        if isinstance(line, Reduce) and not sizes:
+            return reduced(self, line)
         if isinstance(line, Recipe):
             arranged = _arranged(line, inputs, len(self.kernel.size))
             if arranged:
@@ -72,8 +70,7 @@ def overlap_added(stamps: Operand, length: tuple[int, ...], kernel: Kernel) -> T
             ran(stamps.recipe)
             y, kernels, back = arranged
             return back(stamped(kernel, length, kernels.mT, y))
-        stamps = stamps.tensor()
-    return added(stamps, length, kernel)  # type: ignore[arg-type]
+    return added(stored(stamps), length, kernel)
 
 
 Arranged = tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]
@@ -110,7 +107,7 @@ def _arranged(line: Recipe, inputs: Sequence[Operand], n: int) -> Arranged | Non
 
     bs, gs, os, is_ = (" ".join(each) for each in (b, g, o, i))
     at = " ".join(space)
-    x = first.input if isinstance(first, Windows) else first
+    x = first.input if isinstance(first, Windows) else stored(first)
     x = rearrange(x, f"{' '.join(one)} -> ({bs}) ({gs}) ({is_}) {at}")
     weight = rearrange(
         second, f"{' '.join(line.inputs[1])} -> {k} ({gs}) ({os}) ({is_})"

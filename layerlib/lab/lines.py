@@ -1,7 +1,6 @@
 """The lines and bends that a call really ran."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 from layerlib import recipe
@@ -17,13 +16,7 @@ class Lines(tuple[Line | Bend, ...]):
         return "\n".join(map(str, self))
 
     def _repr_html_(self) -> str:
-        shown = (
-            step._repr_html_()
-            if isinstance(step, Line)
-            else f"<code>{escape(step.name)}</code>"
-            for step in self
-        )
-        return "<br>".join(shown)
+        return "<br>".join(step._repr_html_() for step in self)
 
 
 def lines(layer: Callable[..., Any], *inputs: Any, **further: Any) -> Lines:

@@ -115,7 +115,7 @@ MISTAKES = {
             'if approximate == "none":\n        return input',
             'if approximate == "tanh":\n        return input',
         ),
-        "the slope of gelu is its gate": ("_normal_below(x) + x * density", "_normal_below(x) + 0 * density"),
+        "the slope of gelu is its gate": ("x, bell, value=1 /", "x, bell, value=0 /"),
         "softplus without its threshold": (
             "return choose(above(x, threshold, nan=False), input, smooth)",
             "return choose(above(x, math.inf, nan=False), input, smooth)",
@@ -135,8 +135,8 @@ MISTAKES = {
             "return LOG(EXP(shifted) / SOFTMAX(EXP(shifted)))",
         ),
         "prelu lets 0 through as positive": (
-            "positive = above(input, 0, nan=False)",
-            "positive = ~below(input, 0)",
+            "positive = above(input, 0, nan=False)\n    slanted",
+            "positive = ~below(input, 0)\n    slanted",
         ),
     },
     "conventions.activation": {
@@ -147,7 +147,7 @@ MISTAKES = {
         ),
         "one slope for all channels": ("weight.expand(count)", "weight[:1].expand(count)"),
         "the implicit axis is always the last": ("dim = 0 if x.ndim in (0, 1, 3) else 1", "dim = -1"),
-        "in place, autograd is not told": ("    return x.copy_\n", "    return x.data.copy_\n"),
+        "in place, autograd is not told": ("    write: Function = x.copy_", "    write: Function = x.data.copy_"),
         "in place, the gradient reads what was written over": (
             'given["input"] = x.clone()',
             'given["input"] = x.data',

@@ -132,14 +132,14 @@ MISTAKES = {
             "    weights = dropout(_weights(scaled, key, mask), dropout_p)\n    return READ(weights, value), weights",
             "    weights = _weights(scaled, key, mask)\n    return READ(dropout(weights, dropout_p), value), weights",
         ),
-        "the weights of the first head": ("AVERAGE(shown) if", "shown[:, 0] if"),
+        "the weights of the first head": ("shown = AVERAGE(shown)", "shown = shown[:, 0]"),
         "the hint is not passed on": ("settings = mask, dropout_p, is_causal", "settings = mask, dropout_p, False"),
         "the values are not projected": ("zip(inputs, weights, biases, strict=True)", "zip(inputs, weights[:2] * 2, biases)"),
-        "the bias of the queries for all": ("bias.chunk(3)", "[bias.chunk(3)[0]] * 3"),
+        "the bias of the queries for all": ("THREE(bias, three=3)", "[THREE(bias, three=3)[0]] * 3"),
         "further sources stand first": ("torch.cat([sources, more])", "torch.cat([more, sources])"),
         "others are not taken instead": ("projected if instead is None else instead", "projected"),
         "the further keys for the values": ("bias_v, static_v)", "bias_k, static_v)"),
-        "the last layer is not of layerlib": ("BUILT = {NonDynamicallyQuantizableLinear: _OutProjection}", "BUILT = {}"),
+        "the last layer is not of layerlib": ("BUILT: dict[type, type] = {NonDynamicallyQuantizableLinear: _OutProjection}", "BUILT: dict[type, type] = {}"),
         "normal numbers for the weights": (
             "nn.init.xavier_uniform_(parameter)",
             "nn.init.xavier_normal_(parameter)",
@@ -156,8 +156,8 @@ MISTAKES = {
     },
     "attention purity": {
         "torch's own function": (
-            "return _attend(query, key, value, attn_mask)",
-            "return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask, scale=1)",
+            "output: Tensor = _attend(query, key, value, attn_mask)",
+            "output = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask, scale=1)",
         ),
     },
     "conventions.attention": {

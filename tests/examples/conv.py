@@ -80,7 +80,7 @@ MISTAKES = {
         "no conjugate in the gradient": ("else x.conj() for", "else x for"),
         "one row of the batch forgotten": ("part = find(kernel, length, two[0], kernels, two[1])", "part = find(kernel, length, two[0], kernels, two[1]) * (start < b - 1)"),
         "the kernel not turned on the way back": ("kernels.flip(0).mT", "kernels.mT"),
-        "a run that begins late": ("yield slice(at, at + reach)", "yield slice(at + (at > 0), at + (at > 0) + reach)"),
+        "a run that begins late": ("[slice(start, start + reach) for", "[slice(start + (start > 0), start + (start > 0) + reach) for"),
         "pieces overwrite each other": ("whole.add_(part)", "part"),
         "the dilation forgotten on the way back": ("reach = [d * (k - 1) for", "reach = [k - 1 for"),
         "the axis that is mapped joins from behind": (".unflatten(1, (info.batch_size, -1)), 1", ".unflatten(1, (-1, info.batch_size)), 2"),
@@ -88,7 +88,7 @@ MISTAKES = {
     },
     "conv contract": {
         "torch's own forward": ("    def forward(self, input:", "    def _forward(self, input:"),
-        "another default": ("dilation: int | Sequence[int] = 1,", "dilation: int | Sequence[int] = 2,"),
+        "another default": ("dilation: Sizes = 1,", "dilation: Sizes = 2,"),
         "a docstring without shapes": ('"""``(b, i, *n), (o, i / groups, *k), (o,) -> (b, o, *m)``: windows', '"""Windows'),
         "a class without its line": ("    line = CONV\n", ""),
     },

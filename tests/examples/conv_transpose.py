@@ -105,8 +105,8 @@ MISTAKES = {
     "conv_transpose contract": {
         "torch's own forward": ("    def forward(", "    def _forward("),
         "arguments in the order of a convolution": (
-            "    groups: int = 1,\n    dilation: int | Sequence[int] = 1,\n",
-            "    dilation: int | Sequence[int] = 1,\n    groups: int = 1,\n",
+            "    groups: int = 1,\n    dilation: Sizes = 1,\n",
+            "    dilation: Sizes = 1,\n    groups: int = 1,\n",
         ),
         "a class without its line": ("    line = CONV_TRANSPOSE\n", "    line = None\n"),
     },

@@ -57,9 +57,9 @@ MISTAKES = {
     "conventions.dropout": {
         "p is the probability to stay": (".bernoulli_(probability)", ".bernoulli_(1 - probability)"),
         "dropped in use as well": ("bool(training and 0 < p < 1 and x.numel())", "bool(0 < p < 1 and x.numel())"),
-        "one channel for the whole batch": (
-            "input.new_empty(input.shape[:axes])",
-            "input[:1].new_empty((1, *input.shape[1:axes])).expand(input.shape[:axes])",
+        "one mask for the whole batch": (
+            "torch.empty_like(like).bernoulli_(probability)",
+            "torch.empty_like(like).bernoulli_(probability)[:1].expand_as(like)",
         ),
         "a number is drawn where none is needed": ("0 < p < 1 and", "0 < p <= 1 and"),
         "two axes are read as (batch, channels)": (

@@ -133,10 +133,10 @@ ANSWERS = {
 MISTAKES = {
     "pool": {
         "padding counts when it must not": ("float(count_include_pad)", "1.0"),
-        "what is beyond the padding counts": ("float(count_include_pad)), ceil_mode)", "float(count_include_pad)), ceil_mode, 1.0)"),
+        "what is beyond the padding counts": ("resized(counted, ceil_mode)", "resized(counted, ceil_mode, 1.0)"),
         "the mean and not the sum of powers": ("mean * math.prod(kernel_size)", "mean * 1"),
         "magnitudes before the power": ("POWER(input, norm_type)", "POWER(input.abs(), norm_type)"),
-        "an infinite gradient at zero": ("magnitude.masked_fill(magnitude == 0, 0)", "magnitude"),
+        "an infinite gradient at zero": (".masked_fill(x == 0, 0)", ""),
         "bins that do not overlap": ("((i + 1) * n + m - 1) // m", "(i + 1) * n // m"),
         "the mean of the longest bin": ("cells.where(cells < end, n)", "cells.clamp(max=n)"),
         "a shorter bin sees the next cell": ("cells.clamp(max=end - 1)", "cells.clamp(max=end)"),
@@ -145,8 +145,8 @@ MISTAKES = {
         "indices given unasked": ("(MAX(seen), argmax(seen)) if return_indices else MAX(seen)\n\n\nmax_pool1d", "(MAX(seen), argmax(seen))\n\n\nmax_pool1d"),
     },
     "pool contract": {
-        "torch's own forward": ("MaxPool2d(_MaxPool, nn.MaxPool2d, by=max", "MaxPool2d(nn.MaxPool2d, _MaxPool, by=max"),
-        "a class without its line": ("    line = BINS\n", "    lines = BINS\n"),
+        "torch's own forward": ("class MaxPool2d(Pooling, nn.MaxPool2d,", "class MaxPool2d(nn.MaxPool2d, Pooling,"),
+        "a class without its line": ("by=adaptive_avg_pool1d, line=BINS\n", "by=adaptive_avg_pool1d, line=SUM\n"),
         "a docstring without shapes": (
             '"""``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go',
             '"""Maxima go',

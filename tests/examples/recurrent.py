@@ -100,7 +100,7 @@ MISTAKES = {
         "the projection forgotten": ("h if w_hr is None else LINEAR(h, w_hr)", "h"),
         "the reset gate at the input": ("TANH(new + reset * new_h)", "TANH(reset * new + new_h)"),
         "the update gate inverted": ("new + update * (h - new)", "h + update * (new - h)"),
-        "reset and update exchanged": ("reset, update, new = read", "update, reset, new = read"),
+        "reset and update exchanged": ("reset, update, new = parts(read, 3)", "update, reset, new = parts(read, 3)"),
         "a gradient of relu at 0": ("x <= 0", "x < 0"),
         "the second bias of a layer forgotten": (
             "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + (b_ih + b_hh)",
@@ -127,6 +127,8 @@ MISTAKES = {
         "what is made not added": ("return total + product.tensor()", "return product.tensor()"),
         "the last rows": ("x[:count]", "x[-count:]"),
         "ended sequences lose their state": ("torch.cat([new, old[len(new) :]])", "torch.cat([new, 0 * old[len(new) :]])"),
+        "the rows of one moment more": ("torch.split(rows, sizes)", "torch.split(rows, sizes[0])"),
+        "parts that lie in each other": ("x.chunk(count, dim=-1)", "x.unflatten(-1, (-1, count)).unbind(-1)"),
         "the line not put down": ("    ran(product.recipe)\n", ""),
     },
     "conventions.recurrent recurrent": {

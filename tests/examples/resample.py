@@ -90,10 +90,10 @@ MISTAKES = {
     },
     "resample contract": {
         "no default for the mode": ('mode: str = "nearest",', 'mode: str = "area",'),
-        "the classes without their line": ("    line = RESAMPLE\n", "    pass\n"),
+        "the classes without their line": ("    line, lines = RESAMPLE, LINES\n", "    pass\n"),
     },
     "resample purity": {
-        "torch's own function": ("    return line(input, *matrices)\n", "    return nn.functional.interpolate(input, tuple(size), None, mode, align_corners, None, antialias)\n"),
+        "torch's own function": ("    return LINES[input.ndim](input, *matrices)\n", "    return nn.functional.interpolate(input, tuple(size), None, mode, align_corners, None, antialias)\n"),
     },
     "conventions.resample": {
         "the scale never recomputed": ("[None] * n if recompute else each", "each"),

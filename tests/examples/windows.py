@@ -117,10 +117,10 @@ MISTAKES = {
     "windows contract": {
         "a class without its line": ("    line = FOLD\n", ""),
         "dilation after padding": (
-            ('    input: Shaped[Tensor, "*b c h w"],\n    kernel_size: int | Sequence[int],\n'
-            "    dilation: int | Sequence[int] = 1,\n    padding: int | Sequence[int] = 0,\n"),
-            ('    input: Shaped[Tensor, "*b c h w"],\n    kernel_size: int | Sequence[int],\n'
-            "    padding: int | Sequence[int] = 0,\n    dilation: int | Sequence[int] = 1,\n"),
+            ('    input: Shaped[Tensor, "*b c h w"],\n    kernel_size: Sizes,\n'
+            "    dilation: Sizes = 1,\n    padding: Sizes = 0,\n"),
+            ('    input: Shaped[Tensor, "*b c h w"],\n    kernel_size: Sizes,\n'
+            "    padding: Sizes = 0,\n    dilation: Sizes = 1,\n"),
         ),
         "another padding under the name": ('nn.ReflectionPad2d, line=PAD_PLANE, mode="reflect"', 'nn.ReflectionPad2d, line=PAD_PLANE, mode="replicate"'),
     },

@@ -11,17 +11,23 @@ from layerlib.engine.windows import Kernel
 from layerlib.windows import overlap_add, pad
 
 
-def conv_transpose(layer: Any, x: Tensor, output_size: Any = None) -> Tensor:
-    """Each cell stamps the kernels, cropped to the size that is asked for."""
-    n, g, p = len(layer.kernel_size), layer.groups, layer.padding
-    batch = x if x.ndim == n + 2 else x[None]
-    kernel = Kernel(layer.kernel_size, layer.stride, layer.dilation)
-    stamps = CONV_TRANSPOSE(GROUPS(batch, g=g), KERNELS(layer.weight, g=g))
-    length, more = kernel.length(x.shape[-n:]), layer.output_padding
+def cropped(layer: Any, y: Tensor, output_size: Any) -> Tensor:
+    """The padding cut off, and at the end what the output has less or more."""
+    length, p, more = y.shape[2:], layer.padding, layer.output_padding
     usual = [m - 2 * a + e for m, a, e in zip(length, p, more, strict=True)]
     size = [*zip(length, p, output_size or usual, strict=True)]
     widths = [w for m, a, left in reversed(size) for w in (-a, left + a - m)]
-    y = pad(MERGED(overlap_add(stamps, length, kernel)), widths)
+    return pad(y, widths)
+
+
+def conv_transpose(layer: Any, x: Tensor, output_size: Any = None) -> Tensor:
+    """Each cell stamps the kernels, cropped to the size that is asked for."""
+    n, g = len(layer.kernel_size), layer.groups
+    batch = x if x.ndim == n + 2 else x[None]
+    kernel = Kernel(layer.kernel_size, layer.stride, layer.dilation)
+    stamps = CONV_TRANSPOSE(GROUPS(batch, g=g), KERNELS(layer.weight, g=g))
+    y = MERGED(overlap_add(stamps, kernel.length(x.shape[-n:]), kernel))
+    y = cropped(layer, y, output_size)
     y = y if layer.bias is None else y + BIAS[n](layer.bias)
     return y if x.ndim == n + 2 else y[0]
 

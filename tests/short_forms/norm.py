@@ -97,8 +97,6 @@ SHORT: dict[str, Callable[..., Tensor]] = {
 }  # fmt: skip
 
 LEFT: dict[str, set[int]] = {
-    "CrossMapLRN2d": {
-        0,
-        1,
-    },  # torch's gradient is that of its values for so few channels only as in 2
+    # torch's gradient is that of its values for as few channels only as in example 2
+    "CrossMapLRN2d": {0, 1},
 }

@@ -13,16 +13,20 @@ from layerlib.windows import FOLD, MODES, UNFOLD, overlap_add, pad, windows
 ROWS = Recipe("... h, y h -> ... y")
 
 
+def ones(layer: Any, n: int, before: int, after: int) -> Tensor:
+    """``(y, n)``: in each row a 1 for the cell that is shown there, if one is."""
+    mode, least = MODES.get(layer.mode, lambda at, _: at), max(-before, 0)
+    length = n - least + min(after, 0) if layer.mode == "circular" else n
+    start = least if layer.mode == "circular" else 0
+    cells = [start + mode(at - start, length) for at in range(-before, n + after)]
+    return torch.tensor(cells)[:, None] == torch.arange(n)
+
+
 def padded(layer: Any, x: Tensor) -> Tensor:
     """Axis by axis, the product with a matrix of ones; outside, the value."""
     widths, value = [*layer.padding], layer.value or 0.0
     for axis, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
-        n = x.shape[-1 - axis]
-        mode, least = MODES.get(layer.mode, lambda at, _: at), max(-before, 0)
-        length = n - least + min(after, 0) if layer.mode == "circular" else n
-        start = least if layer.mode == "circular" else 0
-        cells = [start + mode(at - start, length) for at in range(-before, n + after)]
-        matrix = (torch.tensor(cells)[:, None] == torch.arange(n)).to(x.dtype)
+        matrix = ones(layer, x.shape[-1 - axis], before, after).to(x.dtype)
         y = ROWS(x.movedim(-1 - axis, -1), matrix)
         x = (y + value * (1 - matrix.sum(1))).movedim(-1, -1 - axis)
     return x
