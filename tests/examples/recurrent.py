@@ -100,7 +100,7 @@ MISTAKES = {
         "the projection forgotten": ("h if w_hr is None else LINEAR(h, w_hr)", "h"),
         "the reset gate at the input": ("TANH(new + reset * new_h)", "TANH(reset * new + new_h)"),
         "the update gate inverted": ("new + update * (h - new)", "h + update * (new - h)"),
-        "reset and update exchanged": ("reset, update, new = parts(read, 3)", "update, reset, new = parts(read, 3)"),
+        "reset and update exchanged": ("reset, update, new = parts", "update, reset, new = parts"),
         "a gradient of relu at 0": ("x <= 0", "x < 0"),
         "the second bias of a layer forgotten": (
             "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + (b_ih + b_hh)",

@@ -21,7 +21,8 @@ def embedding_bag(layer: Any, words: Tensor, offsets: Any = None) -> Any:
         mine = EMBEDDING(rows, table).masked_fill((bags == 0)[..., None], -torch.inf)
         return LARGEST(mine)
     total = BAGS(bags.to(table), rows, table)
-    return total / bags.sum(1, keepdim=True) if layer.mode == "mean" else total
+    size = bags.sum(1, keepdim=True).clamp(min=1)  # a bag of nothing is zero
+    return total / size if layer.mode == "mean" else total
 
 
 def bags_of(layer: Any, words: Tensor, offsets: Tensor | None) -> Tensor:
