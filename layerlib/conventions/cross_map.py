@@ -44,7 +44,7 @@ def _gradient(
     return [straight - 2 * alpha * beta / size * x * pull]
 
 
-@with_gradient(_gradient)
+@with_gradient(_gradient, by_moves=False)  # it is not that of these moves
 def _crossed(
     x: Tensor, near: Near, size: int, alpha: float, beta: float, k: float
 ) -> Tensor:

@@ -190,8 +190,9 @@ def _steps(kernel: Kernel, shape: Sequence[int]) -> list[list[Place]]:
 def _seen(x: Tensor, axis: int, at: Place) -> Tensor:
     """``(p, *n)``: what all windows see at one of their places along an axis."""
     if isinstance(at, slice):
-        behind: list[Any] = [slice(None)] * (-axis - 1)
-        return x[..., at, *behind]
+        if at == slice(0, x.shape[axis], 1):  # torch's batched gradients know no copy
+            return x
+        return x.movedim(axis, -1)[..., at].movedim(-1, axis)
     if at.ndim == 1 and axis < -1:  # along the last axis torch selects slowly
         return x.index_select(axis, at)
     shape = [*x.shape]
