@@ -8,7 +8,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.types import Number
 
-from layerlib.conventions import windows as conventions
+import layerlib.conventions.windows as conventions
 from layerlib.conventions.axes import Sizes
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import convention

@@ -81,7 +81,7 @@ def _gather(
 ) -> Tensor:
     """Each place beyond an edge goes back to the cell that it repeats."""
     output = wide(padded).clone()
-    for axis, place, cell in reversed([*_repeats(paddings)]):
+    for axis, place, cell in _repeats(paddings):
         output.select(axis, cell).add_(output.select(axis, place))
     return torch.constant_pad_nd(output, [-w for w in widths]).to(padded.dtype)
 

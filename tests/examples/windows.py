@@ -95,7 +95,7 @@ MISTAKES = {
     },
     "engine.padding windows": {
         "a border counted once only": ("output.select(axis, cell).add_(", "output.select(axis, cell).copy_("),
-        "the corners go back to nowhere": ("in reversed([*_repeats(paddings)]):", "in _repeats(paddings):"),
+        "one axis goes back to nowhere": ("in _repeats(paddings):\n        output", "in _repeats(paddings[-1:]):\n        output"),
         "before and after exchanged": ("for w in (p.before, p.after)]", "for w in (p.after, p.before)]"),
         "16 bits added up in 16 bits": ("output = wide(padded).clone()", "output = padded.clone()"),
     },
