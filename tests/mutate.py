@@ -138,6 +138,9 @@ def failure(chosen: list[str], module: str) -> str:
         del sys.modules[name]
     for name in importers(module):
         sys.modules.pop(name, None)
+        package, _, part = name.rpartition(".")
+        if package in sys.modules:  # `from package import part` would find the old one
+            vars(sys.modules[package]).pop(part, None)
     clear_caches()  # they would take a class that is imported anew for the old one
     hooks, first = list(sys.meta_path), FirstFailure()
     # Without what takes as long as a test, to be loaded or to collect garbage.
