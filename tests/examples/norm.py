@@ -175,7 +175,7 @@ MISTAKES = {
     },
     "norm contract": {
         "a class without its line": ("    line = GROUP\n", ""),
-        "no default for eps": ("eps: float | None = None", "eps: float | None"),
+        "another eps by default": ("eps: float | None = None", "eps: float | None = 1e-6"),
     },
     "norm purity": {
         "torch's own function": (
