@@ -338,6 +338,13 @@ def test_places_run_fastest_along_the_last_axis() -> None:
     assert found[-1] == (slice(1, 5, 1), slice(2, 11, 2))
 
 
+def test_the_count_is_torchs() -> None:
+    for how in ({}, {"stride": 2}, {"dilation": 2, "stride": 3}):
+        layer = nn.Conv1d(1, 1, 3, **how)
+        right = layer(torch.zeros(1, 1, 10)).shape[-1:]
+        assert Kernel((3,), layer.stride, layer.dilation).counts([10]) == right
+
+
 def test_lengths_that_do_not_fit_a_kernel_are_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         Kernel((3,)).counts([7, 7])

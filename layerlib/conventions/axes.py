@@ -41,18 +41,3 @@ def batched(layer: str, input: Tensor, n: int) -> tuple[Tensor, bool]:
             f"{', '.join(axes)}), or without the batch, got {tuple(input.shape)}"
         )
     return (input, True) if input.ndim == n + 2 else (input[None], False)
-
-
-def counts(
-    length: Sequence[int],
-    kernel_size: Sequence[int],
-    stride: Sequence[int],
-    dilation: Sequence[int],
-) -> tuple[int, ...]:
-    """How many windows fit, along each axis: one, and one more for each stride left.
-
-    >>> counts([7], [3], stride=[2], dilation=[1])
-    (3,)
-    """
-    each = zip(length, kernel_size, stride, dilation, strict=True)
-    return tuple([max(0, n - d * (k - 1) + s - 1) // s for n, k, s, d in each])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from layerlib.conventions.axes import batched, numbers
-from layerlib.conventions.dtypes import HALVES, wide
+from layerlib.conventions.dtypes import autocast, wide
 from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given
 from layerlib.engine.kernel import Kernel
@@ -49,7 +49,8 @@ def transposed(layer: str, n: int, given: Given) -> Finish:
 def _prepared(layer: str, n: int, given: Given, outputs: int) -> Finish:
     """The tensors are checked and get 32 bits, and the input a batch."""
     names = ("input", "weight", "bias")
-    input, weight, bias = tensors = _autocast(*(given[name] for name in names))  # noqa: A001
+    autocast(given, *names)
+    input, weight, bias = tensors = [given[name] for name in names]  # noqa: A001
     x, had_batch = batched(layer, input, n)
     expect(layer, weight.ndim == n + 2, f"a weight of {n + 2} axes", weight)
     groups = given["groups"]
@@ -87,18 +88,6 @@ def _channels_last(x: Tensor) -> bool:
     order = [x.stride(axis) for axis in (1, *range(x.ndim - 1, 1, -1), 0)]
     rising = all(a <= b for a, b in itertools.pairwise(order))
     return rising and order[0] < order[-1]
-
-
-def _autocast(*tensors: Any) -> tuple[Any, ...]:
-    """Under torch.autocast, convolutions run in fewer bits."""
-    device, many = tensors[0].device.type, {torch.float32, *HALVES}
-    if not (
-        torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-    ):
-        return tensors
-    few = torch.get_autocast_dtype(device)
-    each = [x if x is None or x.dtype not in many else x.to(few) for x in tensors]
-    return tuple(each)
 
 
 def _at_least(

@@ -34,7 +34,8 @@ def alike(layer: str, given: dict[str, Any], *names: str) -> None:
 def autocast(given: dict[str, Any], *names: str) -> None:
     """Under autocast, replaces these tensors with tensors of its dtype, but float64."""
     kind = given[names[0]].device.type
-    if kind != "meta" and torch.is_autocast_enabled(kind):
+    known = torch.amp.is_autocast_available(kind)  # on a meta device there is none
+    if known and torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         for name in names:
             x = given[name]

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from layerlib.conventions.axes import batched, counts, numbers
+from layerlib.conventions.axes import batched, numbers
 from layerlib.conventions.dtypes import wide
 from layerlib.conventions.expect import expect
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import Given
+from layerlib.engine.kernel import Kernel
 from layerlib.recipe import Line
 
 Number = int | float
@@ -130,7 +131,8 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         expect(
             layer, min(k, s, d) >= 1 and 0 <= 2 * p <= k, told, f"{k}, {s}, {d} and {p}"
         )
-        (m,) = counts([size + 2 * p + (s - 1) * given["ceil_mode"]], [k], [s], [d])
+        padded = size + 2 * p + (s - 1) * given["ceil_mode"]
+        (m,) = Kernel((k,), (s,), (d,)).counts([padded])
         # No window begins in the padding on the right.
         m -= given["ceil_mode"] and (m - 1) * s >= size + p
         # A long dilation steps from one padding into the other.

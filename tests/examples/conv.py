@@ -70,7 +70,7 @@ MISTAKES = {
         "the odd zero of 'same' in front": ("(p // 2, p - p // 2)", "(p - p // 2, p // 2)"),
         "padding on one side only": ("return [2 * p for p", "return [p for p"),
         "'same' without the dilation": ("return [d * (k - 1) for", "return [d * 0 + k - 1 for"),
-        "few bits added up in few bits": ("layerlib.conventions.dtypes import HALVES, wide", "torch import positive as wide\nHALVES = (torch.bfloat16, torch.float16)"),
+        "few bits added up in few bits": ("layerlib.conventions.dtypes import autocast, wide", "layerlib.conventions.dtypes import autocast\nfrom torch import positive as wide"),
         "a bias of another shape is broadcast": ("bias.shape == (channels[outputs],)", "True"),
         "channels of another number pass": ("x.shape[1] == channels[1 - outputs]", "True"),
         "another layout in memory": ("if last else y", "if not last else y"),
