@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from layerlib.conv import BIAS, GROUPS, MERGED, _Conv
 from layerlib.conventions.axes import Sizes
-from layerlib.conventions.conv import transposed
+from layerlib.conventions.conv import output_padding, transposed
 from layerlib.conventions.signature import along
 from layerlib.engine.kernel import Kernel, resized
 from layerlib.recipe import Rearrange, Recipe
@@ -72,10 +72,7 @@ class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
         self, input: Num[Tensor, "..."], output_size: Sequence[int] | None = None
     ) -> Num[Tensor, "..."]:
         """Each place of the input, stamped; plus the bias."""
-        n = len(self.kernel_size)
-        geometry: Any = self.stride, self.padding, self.kernel_size, n, self.dilation
-        asked = None if output_size is None else [*output_size]
-        more = self._output_padding(input, asked, *geometry)
+        more = output_padding(self, input, output_size)
         settings: Any = self.stride, self.padding, more, self.groups, self.dilation
         y: Tensor = self.by(input, self.weight, self.bias, *settings)
         return y

@@ -23,7 +23,7 @@ AT_LEAST = Bend("at least", torch.clamp_min)
 def _length(x: Tensor, p: float) -> Tensor:
     """The p-norm along the last axis. Where it is zero, so is its gradient."""
     size = x.abs()
-    if math.isinf(p):
+    if math.inf in (p, -p):
         return LARGEST(size) if p > 0 else SMALLEST(size)
     if p == 0:  # a count
         return TOTAL(SIGN(size.detach()))

@@ -96,7 +96,7 @@ def _shorten(
         origin = read.new_zeros(())
         length = pairwise_distance(read, origin, norm_type, eps=0.0, keepdim=True)
         factor = torch.where(length > max_norm, max_norm / (length + 1e-7), 1)
-        weight[rows] = read * factor
+        weight.detach()[rows] = read * factor
 
 
 @convention(bags)

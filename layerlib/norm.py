@@ -6,14 +6,15 @@ from typing import Any, TypeAlias
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
-from torch.nn.modules import batchnorm, instancenorm
+from torch.nn.modules import batchnorm
 
 from layerlib.conventions import norm as torchs
 from layerlib.conventions.cross_map import cross_map
 from layerlib.conventions.layer import Computed
-from layerlib.conventions.norm import Affine, Lazy, Tracking
+from layerlib.conventions.norm import Affine, Instances, Lazy, Tracking
 from layerlib.conventions.signature import convention
 from layerlib.distance import POWER
+from layerlib.engine.gradient import overwrite
 from layerlib.engine.kernel import Kernel
 from layerlib.engine.pieces import InPieces
 from layerlib.recipe import Bend, Rearrange, Reduce
@@ -107,11 +108,10 @@ def _each(line: Rearrange, *parameters: Maybe, **sizes: int) -> list[Any]:
     return [p if p is None else line(p, **sizes) for p in parameters]
 
 
-@torch.no_grad()
 def _follow(running: Maybe, found: Tensor, momentum: float) -> None:
     """Moves a running average: momentum is the weight of what was found."""
     if running is not None:
-        running.copy_((1 - momentum) * running + momentum * OF_CHANNEL(found))
+        overwrite(running, (1 - momentum) * running + momentum * OF_CHANNEL(found))
 
 
 def _unbiased(variance: Tensor, x: Tensor) -> Tensor:
@@ -279,10 +279,9 @@ def local_response_norm(
 
     Source: Krizhevsky et al. 2012, section 3.3, https://papers.nips.cc/paper/4824.
     """
-    x = MERGED(input)
-    total = _neighbors(x * x, size // 2, (size - 1) // 2)
-    y = x * POWER(total * (alpha / size) + k, -beta)
-    return y.reshape(input.shape)
+    total = _neighbors(MERGED(input * input), size // 2, (size - 1) // 2)
+    strength = POWER(total * (alpha / size) + k, -beta)
+    return input * strength.reshape(input.shape)
 
 
 class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
@@ -292,16 +291,16 @@ class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
 
     def forward(self, input: Real) -> Real:
         """By the averages of the batch in training, else by the running ones."""
-        self._check_input_dim(input)  # type: ignore[no-untyped-call]
+        x = self.checked(input)
         kept = (self.running_mean, self.running_var)
         if self.training and not self.track_running_stats:
             kept = (None, None)
         affine = (self.weight, self.bias)
         own, momentum = self.training or kept == (None, None), self.next_momentum()
-        return batch_norm(input, *kept, *affine, own, momentum, self.eps)
+        return batch_norm(x, *kept, *affine, own, momentum, self.eps)
 
 
-class _InstanceNorm(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+class _InstanceNorm(Instances):
     """``(b, c, ...) -> (b, c, ...)``: `instance_norm`, affine for each channel."""
 
     line, evaluated = INSTANCE, PER_CHANNEL

@@ -79,7 +79,7 @@ def gru_step(read: Rows, h: Rows, w_hh: Tensor, b_hh: Tensor) -> list[Tensor]:
     reset = SIGMOID(reset + reset_h)
     update = SIGMOID(update + update_h)
     new = TANH(new + reset * new_h)
-    return [new + update * (h - new)]
+    return [(h - new) * update + new]
 
 
 @convention(cell)

@@ -46,7 +46,7 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "the values instead of the shape": ("if isinstance(got, Tensor) else got", "if not got is got else got"),
     },
     "conventions.signature": {
-        "an array let in": ("isinstance(x, Tensor)", "True"),
+        "an array let in": ("tensor(layer, key, given[key])", "pass"),
         "arguments given twice": ("if not known or any(", "if not known and any("),
         "traced move by move": ("if has_torch_function(everything):", "if None:"),
         "the output as it is": ("return output if finish is None else finish(output)", "return output"),
@@ -56,6 +56,17 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
     "conventions.layer": {
         "attributes read once": ("getattr(self, name, self)", "getattr(type(self), name, self)"),
         "the input among the settings": ("parameters)[1:]", "parameters)"),
+    },
+    "engine.pieces": {
+        "the last piece as long as the others": ("min(step, n - i)", "step"),
+        "one letter is enough": ("work = -(-work * step // n)", "work = 0"),
+        "what belongs to all pieces from the last one": ("Tensor.copy_ if alone else Tensor.add_", "Tensor.copy_"),
+        "sixteen bits in a piece": ("wide(_at(x, at, cut))", "_at(x, at, cut)"),
+        "a tangent lost in a copy": ("is_compiling() or forward_ad._current_level >= 0", "is_compiling()"),
+        "outputs kept, too": ("range(1, count) if self.keeps else False", "True"),
+        "gradients that nobody needs": ("[g if n else None for g, n in", "[g for g, n in"),
+        "one for all is cut": (" and shape[axis] > 1]", "]"),
+        "gradients of another dtype": ("g if g is None else g.to(x.dtype) for g, x", "g for g, x"),
     },
     "lab.oracle": {
         "the gradient under a plain sum": ("torch.randn(x.shape, dtype=x.dtype, generator=dice)", "torch.ones_like(x)"),

@@ -20,10 +20,11 @@ from layerlib.linear import linear
 def test_source_stands_below_its_lines() -> None:
     shown = str(show(linear))
     assert shown.startswith(
-        'LINEAR = Recipe("... i, o i -> ... o")\nDOT = Recipe("... i, i -> ...")\n\n\ndef linear('
+        'LINEAR = Recipe("... i, o i -> ... o")\nDOT = Recipe("... i, i -> ...")\n\n\n'
+        "@convention(fits_linear)\ndef linear("
     )
     assert "BILINEAR" not in shown
-    assert shown.endswith("return output if bias is None else output + bias")
+    assert shown.endswith("return y if bias is None else y + bias")
 
 
 def test_source_of_a_class_and_of_a_method() -> None:

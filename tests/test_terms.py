@@ -46,6 +46,7 @@ NO_SUM = {
     "bins": "it makes a matrix of two sizes",
     "mean_of_bins": "it makes a matrix of two sizes",
     **dict.fromkeys(("triangle", "cubic", "lanczos"), "it bends a number"),
+    "normalize": "it divides by lengths",
     "one_hot": "its input is no number",
 }
 
@@ -79,7 +80,10 @@ def small(name: str, example: Example) -> bool:
     function, inputs = asked(name, example)
     cells = [x.numel() for x in inputs if x.is_floating_point()]
     output = function(*(x.clone() for x in inputs))
-    return max(cells) <= MOST_CELLS and math.prod(cells) * output.numel() <= MOST
+    return (
+        max(cells) <= MOST_CELLS
+        and math.prod(cells) * output.numel() <= MOST
+    )
 
 
 def examples_of(families: Iterable[str]) -> list[Any]:

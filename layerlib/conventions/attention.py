@@ -29,9 +29,9 @@ def fits(layer: str, given: Given, name: str, *shapes: Sequence[int | None]) -> 
     size = () if given[name] is None else tuple(given[name].shape)
     pairs = [zip(size, s, strict=True) for s in shapes if len(s) == len(size)]
     right = any(all(m is None or n == m for n, m in each) for each in pairs)
-    told = " or ".join(map(str, shapes)).replace("None", "*")
-    right = right or given[name] is None
-    expect(layer, right, f"{name} of shape {told}", size, WRONG)
+    if not right and given[name] is not None:  # else nothing is told, as above
+        told = " or ".join(map(str, shapes)).replace("None", "*")
+        expect(layer, right, f"{name} of shape {told}", size, WRONG)
 
 
 def numbers(layer: str, given: Given, *names: str) -> torch.dtype:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from layerlib.conventions.axes import batched, numbers
 from layerlib.conventions.dtypes import autocast, wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions.expect import expect, tensor
 from layerlib.conventions.signature import Given
 from layerlib.engine.kernel import Kernel
 
@@ -44,6 +44,17 @@ def transposed(layer: str, n: int, given: Given) -> Finish:
     left = tuple([m - 2 * p + e for m, p, e in whole])
     expect(layer, min(left) >= 0, "an output of length at least 0", left)
     return finish
+
+
+def output_padding(
+    layer: Any, input: Tensor, output_size: Sequence[int] | None
+) -> Sequence[int]:  # fmt: skip
+    """What a transposed convolution adds, so that its output has the size asked for."""
+    x, n = tensor(type(layer).__name__, "input", input), len(layer.kernel_size)
+    asked = None if output_size is None else [*output_size]
+    sizes = layer.stride, layer.padding, layer.kernel_size, n, layer.dilation
+    more: Sequence[int] = layer._output_padding(x, asked, *sizes)  # noqa: SLF001
+    return more
 
 
 def _prepared(layer: str, n: int, given: Given, outputs: int) -> Finish:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from layerlib.conventions.dtypes import wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions.expect import expect, tensor
 from layerlib.engine.gradient import with_gradient
 
 Near = Callable[[Tensor, int, int], Tensor]
@@ -16,6 +16,7 @@ def cross_map(
     near: Near, input: Tensor, size: int, alpha: float, beta: float, k: float
 ) -> Tensor:
     """Each channel over the strength of those `near`, as torch has it."""
+    tensor("CrossMapLRN2d", "input", input)
     got = f"shape {tuple(input.shape)} and size {size}"
     told = "an input of 4 axes and a positive size"
     expect("CrossMapLRN2d", input.ndim == 4 and size >= 1, told, got)

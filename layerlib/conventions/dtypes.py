@@ -8,6 +8,12 @@ from torch import Tensor
 from layerlib.conventions.expect import expect
 
 HALVES = (torch.bfloat16, torch.float16)
+SINGLE = {f"{name}_pool3d" for name in ("max", "avg", "adaptive_avg", "adaptive_max")}
+SINGLE |= {"fractional_max_pool2d", "fractional_max_pool3d"}
+SINGLE |= {"max_unpool1d", "max_unpool2d", "max_unpool3d"}
+SINGLE |= {"reflect_pad1d", "reflect_pad2d"}
+SINGLE |= {"replicate_pad1d", "replicate_pad2d", "replicate_pad3d"}
+"""What torch.autocast computes in 32 bits on a CPU."""
 
 
 def wide(x: Tensor) -> Tensor:
@@ -41,3 +47,9 @@ def autocast(given: dict[str, Any], *names: str) -> None:
             x = given[name]
             if x is not None and x.dtype in (torch.float32, *HALVES):
                 given[name] = x.to(dtype)
+
+
+def single(name: str, x: Tensor) -> Tensor:
+    """What torch.autocast hands to the function of this name: on a CPU, 32 bits."""
+    cast = name in SINGLE and x.is_cpu and torch.is_autocast_enabled("cpu")
+    return wide(x) if cast else x

@@ -1,6 +1,7 @@
 """What a layer expects of its input, said in one form where it is not met."""
 
 import functools
+from typing import Any
 
 from torch import Tensor
 
@@ -25,6 +26,19 @@ def expect(
         found = f"shape {tuple(got.shape)}" if isinstance(got, Tensor) else got
         kind = _both(error if isinstance(error, tuple) else (error,))
         raise kind(f"{layer}: expected {expected}, got {found}")
+
+
+def tensor(layer: str, name: str, x: Any) -> Tensor:
+    """Raises a TypeError, unless it is a tensor; then this is the tensor.
+
+    >>> tensor("linear", "input", [1.0, 2.0])
+    Traceback (most recent call last):
+    TypeError: linear: expected a tensor as input, got an object of type list
+    """
+    kind = f"an object of type {type(x).__name__}"
+    expect(layer, isinstance(x, Tensor), f"a tensor as {name}", kind, TypeError)
+    given: Tensor = x
+    return given
 
 
 @functools.cache

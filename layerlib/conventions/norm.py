@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import instancenorm
 
 from layerlib.conventions.dtypes import HALVES, wide
-from layerlib.conventions.expect import expect
+from layerlib.conventions.expect import expect, tensor
 from layerlib.conventions.signature import Given
 
 Finish = Callable[[Tensor], Tensor]
@@ -140,6 +141,12 @@ class Tracking(Affine):
     momentum: float | None
     track_running_stats: bool
 
+    def checked(self, input: Tensor) -> Tensor:
+        """The input, if it has as many axes as the class is for."""
+        x = tensor(type(self).__name__, "input", input)
+        self._check_input_dim(x)  # type: ignore[operator]
+        return x
+
     def next_momentum(self) -> float:
         """The weight of this batch: without a momentum each one weighs the same."""
         count = self.num_batches_tracked
@@ -147,6 +154,14 @@ class Tracking(Affine):
             count.copy_(count + 1)
             return 1 / float(count) if self.momentum is None else self.momentum
         return self.momentum or 0.0
+
+
+class Instances(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+    """A norm of each element, which may come without a batch."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """As torch's class checks it, and then `_apply_instance_norm` of a batch."""
+        return super().forward(tensor(type(self).__name__, "input", input))
 
 
 class Lazy(nn.Module):

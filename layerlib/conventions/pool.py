@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from layerlib.conventions.axes import batched, numbers
-from layerlib.conventions.dtypes import wide
+from layerlib.conventions.dtypes import single, wide
 from layerlib.conventions.expect import expect
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import Given
@@ -26,10 +26,6 @@ PLANES = {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2
 LAYOUT = {*PLANES, "max_unpool2d", "max_pool3d", "avg_pool1d"}
 LAYOUT |= {"adaptive_avg_pool1d", "adaptive_max_pool1d"}
 """Which keep channels last in memory."""
-SINGLE = {f"{name}_pool3d" for name in ("max", "avg", "adaptive_avg", "adaptive_max")}
-SINGLE |= {"fractional_max_pool2d", "fractional_max_pool3d"}
-SINGLE |= {"max_unpool1d", "max_unpool2d", "max_unpool3d"}
-"""Which torch.autocast computes in 32 bits on a CPU."""
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -70,10 +66,8 @@ def ready(
     batch, has_batch = check(layer, n, input, also, filled)
     given["input"] = wide(batch)
     like = batch if has_batch and layer in LAYOUT else batch[:0].contiguous()
-    single = layer in SINGLE and input.device.type == "cpu"
-    single &= torch.is_autocast_enabled("cpu")
-    single &= layer != "max_pool3d" or not given["return_indices"]
-    dtype = given["input"].dtype if single else input.dtype
+    exempt = layer == "max_pool3d" and given["return_indices"]
+    dtype = input.dtype if exempt else single(layer, input).dtype
     return partial(finished, like, dtype, has_batch)
 
 
@@ -134,7 +128,8 @@ def _slid(layer: str, given: Given) -> tuple[list[int], list[int]]:
         padded = size + 2 * p + (s - 1) * given["ceil_mode"]
         (m,) = Kernel((k,), (s,), (d,)).counts([padded])
         # No window begins in the padding on the right.
-        m -= given["ceil_mode"] and (m - 1) * s >= size + p
+        if given["ceil_mode"] and (m - 1) * s >= size + p:
+            m -= 1
         # A long dilation steps from one padding into the other.
         blind = any(at % d >= size for at in range(-p, min(0, m * s - p), s))
         told = f"{k} cells with a dilation of {d} on an axis of {size} "
@@ -175,9 +170,9 @@ def fractional(layer: str, n: int, given: Given) -> Finish:
     fits = all(m >= 0 and 0 < k <= a - m + (n == 2) for a, m, k in axes)
     expect(layer, fits, "windows that begin at different cells", told)
     sample, (b, c) = given["_random_samples"], given["input"].shape[:2]
-    dtype = input.dtype
     if sample is None:
-        sample = torch.rand(b, c, n, dtype=dtype, device=input.device)
+        sample = torch.rand(b, c, n, dtype=input.dtype, device=input.device)
+    sample, dtype = single(layer, sample), single(layer, input).dtype
     told = f"{tuple(sample.shape)} of {sample.dtype}"
     fits = sample.shape[1:] == (c, n) and len(sample) >= b and sample.dtype == dtype
     expect(layer, fits, f"random samples {(b, c, n)} of {dtype}", told)

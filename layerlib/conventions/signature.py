@@ -11,7 +11,7 @@ from jaxtyping import AbstractArray
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from layerlib.conventions.expect import expect
+from layerlib.conventions.expect import expect, tensor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,7 +91,8 @@ def _asked(
         if not known or any(key in kwargs for key in names[: len(args)]):
             signature.bind(*args, **kwargs)  # raises what is wrong
         for key in tensors:
-            _check_tensor(layer, key, given[key])
+            if given[key] is not None:
+                tensor(layer, key, given[key])
         finish = prepare(layer, n, given)
         for key in tensors:
             _check_layout(layer, key, given[key])
@@ -112,12 +113,6 @@ def _is_tensor(annotation: Any) -> bool:
     kinds = {*(get_args(annotation) if union else [annotation])} - {type(None)}
     tensors = (Tensor, AbstractArray)
     return all(isinstance(kind, type) and issubclass(kind, tensors) for kind in kinds)
-
-
-def _check_tensor(layer: str, key: str, x: object) -> None:
-    if x is not None:
-        kind = f"an object of type {type(x).__name__}"
-        expect(layer, isinstance(x, Tensor), f"a tensor as {key}", kind, TypeError)
 
 
 def _check_layout(layer: str, key: str, x: Tensor | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import Tensor, constant_pad_nd
 
 from layerlib.conventions.axes import batched, numbers
+from layerlib.conventions.dtypes import single
 from layerlib.conventions.expect import expect
 from layerlib.conventions.signature import Given
 from layerlib.engine.kernel import Kernel, resized
@@ -98,6 +99,7 @@ def pad(layer: str, _n: int, given: Given) -> Finish | None:
     input, mode, value = given["input"], given["mode"], given["value"]  # noqa: A001
     widths = tuple(given["pad"])
     _check_widths(layer, input, widths, mode, value)
+    input = single(f"{mode}_pad{len(widths) // 2}d", input)  # noqa: A001
     if mode == "circular":
         less = [min(width, 0) for width in widths]
         input = resized(input, less).contiguous()  # noqa: A001  (as torch lays it out)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from layerlib.engine.gradient import with_gradient
+from layerlib.engine.gradient import traced, with_gradient
 
 Number = int | float
 
@@ -24,7 +24,8 @@ FLOAT = {4: torch.float32, 8: torch.float64}
 def above(x: Tensor, bound: Number, *, nan: bool = True) -> Tensor:
     """All bits where x > bound, and none elsewhere; NaN is above, unless told."""
     whole, last = WHOLE[x.element_size()], 8 * x.element_size() - 1
-    if not x.is_floating_point() or abs(bound) == math.inf:
+    in_bits = x.is_floating_point() and abs(bound) < math.inf
+    if not in_bits or traced():
         return (~(x <= bound) if nan else x > bound).to(whole).neg()
     over = x.detach() - bound if bound else x.detach()
     positive = over.clamp_min(0).abs() if nan else over.sign().clamp_min(0)
@@ -43,8 +44,9 @@ def _kept(_: object, cotangent: Tensor, _x: None, bits: Tensor) -> list[Tensor]:
 @with_gradient(_kept, keeps_inputs=[1], by_moves=False)
 def keep(x: Tensor, bits: Tensor) -> Tensor:
     """The numbers where the bits are set, and 0 elsewhere."""
-    if forward_ad.unpack_dual(x).tangent is not None:  # type: ignore[no-untyped-call]
-        return x.masked_fill(bits == 0, 0)  # bits would lose it
+    moved = forward_ad.unpack_dual(x).tangent is not None  # type: ignore[no-untyped-call]
+    if moved or traced():  # bits would lose what is to be followed
+        return x.masked_fill(bits == 0, 0)
     try:
         return (bits & x.view(bits.dtype)).view(x.dtype)
     except RuntimeError:  # the vmap of is_grads_batched cannot take these

@@ -123,9 +123,10 @@ def with_gradient(
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            # Forward mode follows the moves themselves: they have tangents.
+            # The moves have tangents, and a trace records them.
             forward_mode = forward_ad._current_level >= 0  # noqa: SLF001
-            if forward_mode or not (torch.is_grad_enabled() and _any_gradient(args)):
+            plain = forward_mode or traced()
+            if plain or not (torch.is_grad_enabled() and _any_gradient(args)):
                 return function(*args, **kwargs)
             keeps = (keeps_output, keeps_inputs, by_moves)
             result: T = _Given.apply(function, gradient, keeps, *args)  # type: ignore[no-untyped-call]
@@ -134,6 +135,16 @@ def with_gradient(
         return wrapper
 
     return decorate
+
+
+def traced() -> bool:
+    """Whether `torch.jit.trace` records moves: it knows no gradient of ours, no bits.
+
+    >>> traced()
+    False
+    """
+    found: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return found
 
 
 def _any_gradient(inputs: tuple[object, ...]) -> bool:
@@ -167,3 +178,18 @@ def adjoints(one: Linear[P], other: Linear[P]) -> tuple[Linear[P], Linear[P]]:
     first = with_gradient(gradient_of_one, keeps_inputs=False)(one)
     second = with_gradient(gradient_of_other, keeps_inputs=False)(other)
     return first, second
+
+
+@torch.no_grad()
+def overwrite(buffer: Tensor, values: Tensor) -> None:
+    """``(...), (...)``: puts numbers into a buffer, with no gradient.
+
+    Inside `torch.func` nothing may be written into a tensor from outside, but through
+    an alias.
+
+    >>> buffer = torch.zeros(2)
+    >>> overwrite(buffer, torch.ones(2))
+    >>> buffer
+    tensor([1., 1.])
+    """
+    torch.ops.aten.alias(buffer).copy_(values)

@@ -22,6 +22,7 @@ from torch import _C, Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import Function
 
+from layerlib.engine.gradient import traced
 from layerlib.engine.kernel import Kernel, added, resized, seen
 
 PIECE = 2**18
@@ -217,6 +218,8 @@ class _Tangent(_Sum):
 
 @no_type_check
 def _sum(kernel: Any, length: Any, *three: Any) -> Any:
+    if traced():
+        return _missing(kernel, length, *three)
     if torch.compiler.is_compiling():
         return _Sum.apply(kernel, length, *three)
     batched = [x is not None and is_legacy_batchedtensor(x) for x in three]

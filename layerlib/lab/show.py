@@ -43,7 +43,7 @@ def show(obj: Any) -> Source:
 
     >>> from layerlib.linear import Linear
     >>> show(Linear.forward)
-    def forward(self, input: Num[Tensor, "... i"]) -> Num[Tensor, "... o"]:
+    def forward(self, input: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
         \"\"\"The input against each row of the weight, plus the bias.\"\"\"
         return linear(input, self.weight, self.bias)
     """

@@ -5,6 +5,7 @@ what is public and has no example fails them. In a file of a family, `CLASSES` a
 `FUNCTIONS` hold the examples, and `MISTAKES` what `test_mutation` breaks on purpose.
 """
 
+import copy
 import importlib
 import inspect
 import pkgutil
@@ -73,7 +74,8 @@ class Example:
     def build(self, cls: Any) -> nn.Module:
         """A layer built under a fixed seed, called once: a lazy one is then ready."""
         torch.manual_seed(0)
-        layer: nn.Module = cls(*self.args, **self.kwargs).train(self.training)
+        args, kwargs = copy.deepcopy((self.args, self.kwargs))  # layers among them
+        layer: nn.Module = cls(*args, **kwargs).train(self.training)
         layer(*self.inputs(), **self.forward)
         return layer
 

@@ -176,8 +176,8 @@ MISTAKES = {
         "NaN is never above": ("positive = over.clamp_min(0).abs() if nan else", "positive ="),
         "a negative zero is above": ("over.clamp_min(0).abs()", "over.clamp_min(0)"),
         "forward mode loses the tangent": (
-            "if forward_ad.unpack_dual(x).tangent is not None:",
-            "if False:",
+            "if moved or traced():",
+            "if traced():",
         ),
     },
     "activation contract": {

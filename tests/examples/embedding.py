@@ -57,7 +57,7 @@ MISTAKES = {
     "embedding": {
         "all rows made as long": ("torch.where(length > max_norm, max_norm / (length + 1e-7), 1)", "max_norm / (length + 1e-7)"),
         "always the norm of two": ("origin, norm_type, eps=0.0", "origin, 2.0, eps=0.0"),
-        "a copy made shorter": ("        weight[rows] = read", "        weight.clone()[rows] = read"),
+        "a copy made shorter": ("weight.detach()[rows]", "weight.clone()[rows]"),
         "the padding in the bag": ("torch.where(padding.bool(), count, bag)", "bag"),
         "an empty bag is no number": (".masked_fill(in_bag.empty(), 0)", ""),
         "the mean not divided": ('if mode == "mean" else total', 'if mode == "median" else total'),

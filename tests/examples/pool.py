@@ -163,7 +163,7 @@ MISTAKES = {
         ),
     },
     "conventions.pool": {
-        "the last window begins in the padding": ('m -= given["ceil_mode"] and (m - 1) * s >= size + p', "m -= 0"),
+        "the last window begins in the padding": ("m -= 1", "m -= 0"),
         "ceil for floor": ('(s - 1) * given["ceil_mode"]', "(s - 1)"),
         "a stride of 1 where none is given": ('given["stride"] = given["kernel_size"]', 'given["stride"] = 1'),
         "half precision summed in half": ('given["input"] = wide(batch)', 'given["input"] = batch'),
@@ -171,7 +171,7 @@ MISTAKES = {
         "unpooled as if windows touched": ("(m - 1) * s + k - 2 * p", "m * s - 2 * p"),
         "no batch taken off again": ("return output if has_batch else output[0]", "return output"),
         "channels last always": ("if has_batch and layer in LAYOUT else", "if has_batch else"),
-        "autocast unheeded": ('dtype = given["input"].dtype if single else input.dtype', "dtype = input.dtype"),
+        "autocast unheeded": ("exempt else single(layer, input).dtype", "exempt else input.dtype"),
         "whole means not rounded": ('given["input"] = given["input"].double()', "pass"),
     },
     "engine.reductions": {

@@ -99,7 +99,7 @@ MISTAKES = {
         "the new value enters whole": ("SIGMOID(input) * TANH(cell)", "TANH(cell)"),
         "the projection forgotten": ("h if w_hr is None else LINEAR(h, w_hr)", "h"),
         "the reset gate at the input": ("TANH(new + reset * new_h)", "TANH(reset * new + new_h)"),
-        "the update gate inverted": ("new + update * (h - new)", "h + update * (new - h)"),
+        "the update gate inverted": ("(h - new) * update + new", "(new - h) * update + h"),
         "reset and update exchanged": ("reset, update, new = parts", "update, reset, new = parts"),
         "a gradient of relu at 0": ("x <= 0", "x < 0"),
         "the second bias of a layer forgotten": (
