@@ -1,6 +1,10 @@
 """Activations: the step of a network that is no sum, a bend of each number by itself.
 
-A function of one number stands below its slope: its derivative, as a formula.
+The decorators say the rest. ``@each(slope)`` applies a function of one number to each
+of a tensor; its slope is a formula, or a comparison: 1 where it holds, else 0 (with
+``nan=False`` for NaN, too). What is a single move runs ``at_once``, all else in pieces
+that fit a cache. ``@normalizes(gradient)`` lets a function of the axis ``c`` run along
+any axis `dim`; the gradient is made from the output. ``@asked`` is for two tensors.
 """
 # isort: skip_file
 # ruff: noqa: D403
@@ -25,7 +29,7 @@ EXP, LOG = Bend("exp", torch.exp), Bend("log", torch.log)
 GATE = Recipe("..., ... -> ...")
 PRELU = Recipe("b c ..., c -> b c ...")
 LARGEST = Reduce("b c n -> b 1 n", "max")
-SOFTMAX = Reduce("b c n -> b 1 n", "sum")
+TOTAL = Reduce("b c n -> b 1 n", "sum")
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
@@ -34,7 +38,7 @@ GELU_CUBIC = 0.044715 * GELU_LINEAR
 
 @each(lambda x, threshold, _: above(x, threshold), "float whole")
 def threshold(input: Each, threshold: Number, value: Number) -> Each:
-    """What is above `threshold` stays, and the rest is `value`."""
+    """x above `threshold`, and `value` elsewhere."""
     return choose(above(input, threshold), input, value)
 
 
@@ -46,20 +50,20 @@ def relu(input: Each) -> Each:
 
 @each(lambda x, low, high: above(x, low) & below(x, high), "float whole", at_once=True)
 def hardtanh(input: Each, min_val: Number = -1.0, max_val: Number = 1.0) -> Each:
-    """x, held between two bounds; at a bound the slope is 0."""
+    """x, clamped between two bounds; at a bound the slope is 0."""
     return input.clamp(min_val, max_val)
 
 
 @each(lambda x: above(x, 0) & below(x, 6), "float whole", at_once=True)
 def relu6(input: Each) -> Each:
-    """x, held between 0 and 6."""
+    """x, clamped between 0 and 6."""
     return input.clamp(0, 6)
 
 
-def _elu_slope(x: Tensor, alpha: Number, inner: Number = 1.0) -> Tensor:
-    """1 above 0, and below it the slope of alpha (e^(inner x) - 1)."""
-    slope = alpha * inner * (inner * keep(x, below(x, 0, nan=False))).exp()
-    jump = 1 - alpha * inner
+def _elu_slope(x: Tensor, alpha: Number, rate: Number = 1.0) -> Tensor:
+    """1 above 0, and below it the slope of alpha (e^(rate x) - 1)."""
+    slope = alpha * rate * (rate * keep(x, below(x, 0, nan=False))).exp()
+    jump = 1 - alpha * rate
     return slope + choose(above(x, 0), jump, 0.0) if jump else slope
 
 
@@ -72,8 +76,7 @@ def elu(input: Each, alpha: Number = 1.0) -> Each:
 @each(lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA))
 def selu(input: Each) -> Each:
     """`elu`, scaled to keep mean 0 and variance 1: https://arxiv.org/abs/1706.02515."""
-    negative = SELU_ALPHA * input.clamp_max(0).expm1()
-    return SELU_SCALE * (input.clamp_min(0) + negative)
+    return SELU_SCALE * (input.clamp_min(0) + SELU_ALPHA * input.clamp_max(0).expm1())
 
 
 @each(lambda x, alpha: _elu_slope(x, alpha, 1 / alpha))
@@ -92,14 +95,13 @@ def leaky_relu(input: Each, negative_slope: Number = 0.01) -> Each:
 def rrelu(
     input: Each, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False
 ) -> Each:
-    """`leaky_relu`, its slopes drawn in training: https://arxiv.org/abs/1505.00853."""
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2)
-    return GATE(drawn(input, lower, upper), input)
+    """`leaky_relu` with a slope drawn for each number: https://arxiv.org/abs/1505.00853."""
+    mean = (lower + upper) / 2
+    return drawn(input, lower, upper) * input if training else leaky_relu(input, mean)
 
 
 def _prelu_gradient(g: Tensor, input: Tensor, weight: Tensor) -> list[Tensor]:
-    """1 or the weight, for the input; the weight meets what is not above 0."""
+    """The input's slope is 1 or the weight; the weight's is the input below 0."""
     positive = above(input, 0, nan=False)
     slanted = PRELU(keep(g, ~positive), weight)
     return [keep(g, positive) + slanted, (g * keep(input, ~positive)).sum((0, 2))]
@@ -110,7 +112,7 @@ PER_CHANNEL = InPieces("b c n, c -> b c n", "b", _prelu_gradient)
 
 @asked(channels, "(b, c, ...), (c,) -> (b, c, ...)", PER_CHANNEL)
 def prelu(input: Each, weight: Each) -> Each:
-    """`leaky_relu`, its slopes a parameter: https://arxiv.org/abs/1502.01852."""
+    """`leaky_relu` with a learned slope for each channel: https://arxiv.org/abs/1502.01852."""
     positive = above(input, 0, nan=False)
     return keep(input, positive) + PRELU(keep(input, ~positive), weight)
 
@@ -121,20 +123,18 @@ def _normal_below(x: Tensor) -> Tensor:
 
 
 def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
-    """By the product rule: the gate, and x times the slope of the gate."""
+    """The product rule: the gate, plus x times the slope of the gate."""
     if approximate == "none":
         bell = (x * x * -0.5).exp()
-        return torch.addcmul(
-            _normal_below(x), x, bell, value=1 / math.sqrt(2 * math.pi)
-        )
+        return _normal_below(x) + x * bell / math.sqrt(2 * math.pi)
     inner = x * (GELU_LINEAR + GELU_CUBIC * x * x)
-    gate, slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
-    return gate + x * slope * gate * (-inner).sigmoid()
+    gate, inner_slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
+    return gate + x * inner_slope * gate * (-inner).sigmoid()
 
 
 @each(_gelu_slope, inplace=False)
 def gelu(input: Each, approximate: str = "none") -> Each:
-    """x times a normal number's chance to be below x: https://arxiv.org/abs/1606.08415."""
+    """x times the probability that a normal number is below x: https://arxiv.org/abs/1606.08415."""
     if approximate == "none":
         return input * _normal_below(input)
     return input * (input * (GELU_LINEAR + GELU_CUBIC * input * input)).sigmoid()
@@ -142,7 +142,7 @@ def gelu(input: Each, approximate: str = "none") -> Each:
 
 @each(lambda x: (-x).sigmoid(), inplace=False)
 def logsigmoid(input: Each) -> Each:
-    """log(sigmoid(x)), exact where sigmoid(x) would be 0."""
+    """log(sigmoid(x)), also where sigmoid(x) would be rounded to 0."""
     return input.clamp_max(0) - (-input.abs()).exp().log1p()
 
 
@@ -161,13 +161,13 @@ def softplus(input: Each, beta: Number = 1, threshold: Number = 20) -> Each:
 
 @each(lambda x, lambd: above(x.abs(), lambd), inplace=False)
 def hardshrink(input: Each, lambd: Number = 0.5) -> Each:
-    """What is at most `lambd` from 0 becomes 0."""
+    """x, but 0 where abs(x) is at most `lambd`."""
     return keep(input, above(input.abs(), lambd))
 
 
 @each(lambda x, lambd: above(x.abs(), lambd), inplace=False)
 def softshrink(input: Each, lambd: Number = 0.5) -> Each:
-    """Each number moves towards 0 by `lambd`, and not beyond."""
+    """x moves towards 0 by `lambd`, but not past it."""
     return input - input.clamp(-lambd, lambd)
 
 
@@ -197,7 +197,7 @@ def sigmoid(input: Each) -> Each:
 
 @each(gradient=lambda g, x: keep(g / 6, below(x.abs(), 3, nan=False)))
 def hardsigmoid(input: Each) -> Each:
-    """x / 6 + 1 / 2, held between 0 and 1."""
+    """x / 6 + 1 / 2, clamped between 0 and 1."""
     return (input + 3).clamp(0, 6) / 6
 
 
@@ -214,7 +214,7 @@ def hardswish(input: Each) -> Each:
 
 
 def _silu_slope(x: Tensor) -> Tensor:
-    """By the product rule: the gate, and x times the slope of the gate."""
+    """The product rule: the gate, plus x times the slope of the gate."""
     gate = x.sigmoid()
     return gate * (1 + x * (1 - gate))
 
@@ -226,14 +226,14 @@ def silu(input: Each) -> Each:
 
 
 def _tanh_softplus(x: Tensor) -> Tensor:
-    """With n = e^x (e^x + 2), it is n / (n + 2)."""
+    """tanh(softplus(x)) = n / (n + 2), where n = e^x (e^x + 2)."""
     exp = x.clamp_max(20).exp()  # above, it is 1 even in float64
     n = exp * (exp + 2)
     return n / (n + 2)
 
 
 def _mish_slope(x: Tensor) -> Tensor:
-    """By the product rule: the gate, and x times the slope of the gate."""
+    """The product rule: the gate, plus x times the slope of the gate."""
     gate = _tanh_softplus(x)
     return gate + x * x.sigmoid() * (1 - gate * gate)
 
@@ -245,7 +245,7 @@ def mish(input: Each) -> Each:
 
 
 def _gated_gradient(g: Tensor, value: Tensor, gate: Tensor) -> list[Tensor]:
-    """For the value it is the open part; the gate's is the slope of a sigmoid."""
+    """The value's slope is sigmoid(gate); the gate's is the value times its slope."""
     share = gate.sigmoid()
     opened = g * share
     return [opened, opened * value * (1 - share)]
@@ -253,34 +253,33 @@ def _gated_gradient(g: Tensor, value: Tensor, gate: Tensor) -> list[Tensor]:
 
 @InPieces("..., ... -> ...", "...", _gated_gradient)
 def _gated(value: Tensor, gate: Tensor) -> Tensor:
-    """One, times the sigmoid of the other."""
+    """The value, times the sigmoid of the gate."""
     return GATE(value, sigmoid(gate))
 
 
 @asked(even, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
     """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
-    output: Tensor = _gated(*halves(input, dim))
-    return output
+    return _gated(*halves(input, dim))
 
 
 def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
-    """What raises all probabilities alike raises none, and is taken off."""
+    """Probabilities add up to 1: what would raise all of them alike is subtracted."""
     product = g * probabilities
-    return product - probabilities * SOFTMAX(product)
+    return product - probabilities * TOTAL(product)
 
 
 @normalizes(_softmax_gradient)
 def softmax(x: Each) -> Each:
     """e^x, divided by its sum along `dim`.
 
-    Less the largest number x gives the same, and e^x does not overflow.
+    Subtracting the largest x changes nothing, and keeps e^x from overflowing.
 
     >>> softmax(torch.tensor([1000.0, 1000.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
     exp = EXP(x - LARGEST(x))
-    return exp / SOFTMAX(exp)
+    return exp / TOTAL(exp)
 
 
 @normalizes()
@@ -290,15 +289,15 @@ def softmin(x: Each) -> Each:
 
 
 def _log_softmax_gradient(g: Tensor, logarithms: Tensor) -> Tensor:
-    """What raises all logarithms alike raises none, and is taken off."""
-    return g - EXP(logarithms) * SOFTMAX(g)
+    """What would raise all probabilities alike is subtracted."""
+    return g - EXP(logarithms) * TOTAL(g)
 
 
 @normalizes(_log_softmax_gradient)
 def log_softmax(x: Each) -> Each:
-    """The logarithm of `softmax`, which is never 0 inside."""
+    """The logarithm of `softmax`, also where softmax would be rounded to 0."""
     shifted = x - LARGEST(x)
-    return shifted - LOG(SOFTMAX(EXP(shifted)))
+    return shifted - LOG(TOTAL(EXP(shifted)))
 
 
 threshold_, relu_, hardtanh_ = map(in_place, (threshold, relu, hardtanh))
@@ -330,9 +329,9 @@ class Softshrink(Activation, nn.Softshrink, by=softshrink): ...
 class Softsign(Activation, nn.Softsign, by=softsign): ...
 class Tanhshrink(Activation, nn.Tanhshrink, by=tanhshrink): ...
 class GLU(Activation, nn.GLU, by=glu, line=GATE): ...
-class Softmin(Activation, nn.Softmin, by=softmin, line=SOFTMAX): ...
-class Softmax(Activation, nn.Softmax, by=softmax, line=SOFTMAX): ...
-class LogSoftmax(Activation, nn.LogSoftmax, by=log_softmax, line=SOFTMAX): ...
+class Softmin(Activation, nn.Softmin, by=softmin, line=TOTAL): ...
+class Softmax(Activation, nn.Softmax, by=softmax, line=TOTAL): ...
+class LogSoftmax(Activation, nn.LogSoftmax, by=log_softmax, line=TOTAL): ...
 
 
 class PReLU(Activation, nn.PReLU, by=prelu, line=PRELU):
@@ -341,7 +340,7 @@ class PReLU(Activation, nn.PReLU, by=prelu, line=PRELU):
         nn.init.constant_(self.weight, self.init)
 
 
-class Softmax2d(Activation, nn.Softmax2d, by=softmax, line=SOFTMAX):
+class Softmax2d(Activation, nn.Softmax2d, by=softmax, line=TOTAL):
     """``(b, c, h, w) -> (b, c, h, w)``: `softmax` over the channels of each place."""
 
     @convention(image)

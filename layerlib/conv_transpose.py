@@ -15,7 +15,7 @@ from layerlib.recipe import Rearrange, Recipe
 from layerlib.windows import overlap_add
 
 CONV_TRANSPOSE = Recipe("b g i ..., g i o k -> b g o ... k")
-KERNELS = Rearrange("(g i) o ... -> g i o (...)")
+TRANSPOSED_KERNELS = Rearrange("(g i) o ... -> g i o (...)")
 
 
 @along(transposed)
@@ -33,9 +33,9 @@ def conv_transpose(
 
     Each place of the input multiplies the kernel, and is added to the output where a
     convolution with these settings would see it: this is the gradient of that
-    convolution for its input. `padding` crops the output on both sides. Among the
-    lengths that the stride makes one, `output_padding` chooses. The axis ``b`` may be
-    absent.
+    convolution for its input. `padding` crops the output on both sides. With a stride,
+    a convolution gives inputs of several lengths outputs of one: `output_padding` tells
+    which of those lengths this output has. The axis ``b`` may be absent.
 
     Raises:
         ValueError: the weight, the input or the bias does not fit, the output has a
@@ -49,13 +49,16 @@ def conv_transpose(
     https://www.matthewzeiler.com/mattzeiler/deconvolutionalnetworks.pdf.
     """
     kernel = Kernel(weight.shape[2:], stride, dilation)
-    stamps = CONV_TRANSPOSE.later(GROUPS(input, g=groups), KERNELS(weight, g=groups))
+    stamps = CONV_TRANSPOSE.later(
+        GROUPS(input, g=groups), TRANSPOSED_KERNELS(weight, g=groups)
+    )
     y = MERGED(overlap_add(stamps, kernel.length(input.shape[2:]), kernel))
-    ends = [*zip(padding, output_padding, strict=True)]
-    y = resized(y, [width for p, e in reversed(ends) for width in (-p, e - p)])
+    ends = [(-p, e - p) for p, e in zip(padding, output_padding, strict=True)]
+    y = resized(y, [width for both in reversed(ends) for width in both])  # last first
     return y if bias is None else y + BIAS[weight.ndim - 2](bias)
 
 
+# `along` made one function for each number of axes.
 conv_transpose1d, conv_transpose2d, conv_transpose3d = conv_transpose
 
 

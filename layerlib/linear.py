@@ -20,7 +20,7 @@ def linear(
     weight: Num[Tensor, "*o i"],
     bias: Num[Tensor, "*o"] | None = None,
 ) -> Num[Tensor, "..."]:
-    """``(..., i), (o, i), (o,) -> (..., o)``: each row of the weight against the input.
+    """``(..., i), (o, i), (o,) -> (..., o)``: the input's dot product with each row.
 
     A weight ``(i,)`` is a single row, and the output then has no axis ``o``. A sparse
     or jagged input is computed densely.
@@ -73,14 +73,14 @@ class Linear(nn.Linear):
 
     def reset_parameters(self) -> None:
         """Draws new initial values."""
-        # With a = sqrt(5) the bound of kaiming_uniform_ is 1 / sqrt(in_features).
+        # Up to sqrt(6 / (1 + a * a) / in_features), that is 1 / sqrt(in_features).
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0
             nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
-        """The input against each row of the weight, plus the bias."""
+        """The input's dot product with each row of the weight, plus the bias."""
         return linear(input, self.weight, self.bias)
 
 

@@ -11,7 +11,7 @@ from torch.nn.modules import batchnorm
 from layerlib.conventions import norm as torchs
 from layerlib.conventions.cross_map import cross_map
 from layerlib.conventions.layer import Computed
-from layerlib.conventions.norm import Affine, Instances, Lazy, Tracking
+from layerlib.conventions.norm import Affine, EachElement, Lazy, Tracking
 from layerlib.conventions.signature import convention
 from layerlib.distance import POWER
 from layerlib.engine.gradient import overwrite
@@ -61,9 +61,7 @@ def _standardize_gradient(
     return [scale * across, _summed(g * y, weight), _summed(g, bias)]
 
 
-def _to_length_one_gradient(
-    g: Tensor, x: Tensor, weight: Maybe, eps: float
-) -> list[Maybe]:
+def _to_length_one_gradient(g: Tensor, x: Tensor, weight: Maybe, eps: float) -> Any:
     """A projection: what of it points along the output is gone."""
     scale = RSQRT(TOTAL(x * x) / x.shape[1] + eps).conj()
     y = x.conj() * scale
@@ -128,7 +126,7 @@ def _rescaled(x: Tensor, running: Any, affine: Any, eps: float) -> Tensor:
 
 
 def _by_channel(
-    over: Callable[..., list[Tensor]], line: Reduce, input: Tensor,
+    over: Callable[..., Tensor], line: Reduce, input: Tensor,
     running: list[Maybe], affine: list[Maybe], own: bool, momentum: float, eps: float,
 ) -> Tensor:  # fmt: skip
     """By the averages of the input, which the running ones follow; or by those."""
@@ -139,7 +137,7 @@ def _by_channel(
     y, mean, variance = over(x, *affine, line, eps)
     _follow(running[0], mean, momentum)
     _follow(running[1], _unbiased(variance, x), momentum)
-    return y.reshape(input.shape)
+    return y.reshape(input.shape)  # type: ignore[no-any-return]
 
 
 @convention(torchs.by_channel)
@@ -162,9 +160,8 @@ def batch_norm(
 
     Source: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167.
     """
-    running, affine = [running_mean, running_var], [weight, bias]
-    settings = (running, affine, training, momentum, eps)
-    return _by_channel(_over_batch, BATCH, input, *settings)
+    given = [running_mean, running_var], [weight, bias], training, momentum, eps
+    return _by_channel(_over_batch, BATCH, input, *given)
 
 
 @convention(torchs.by_channel)
@@ -186,9 +183,8 @@ def instance_norm(
 
     Source: Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
     """
-    running, affine = [running_mean, running_var], [weight, bias]
-    settings = (running, affine, use_input_stats, momentum, eps)
-    return _by_channel(_over_instance, INSTANCE, input, *settings)
+    given = [running_mean, running_var], [weight, bias], use_input_stats, momentum, eps
+    return _by_channel(_over_instance, INSTANCE, input, *given)
 
 
 @convention(torchs.by_group)
@@ -209,8 +205,7 @@ def group_norm(
     """
     x = GROUPED(input, g=num_groups)
     affine = _each(PER_GROUP, weight, bias, g=num_groups)
-    y: Tensor = _over_group(x, *affine, GROUP, eps)[0]
-    return y.reshape(input.shape)
+    return _over_group(x, *affine, GROUP, eps)[0].reshape(input.shape)
 
 
 @convention(torchs.by_shape)
@@ -229,8 +224,7 @@ def layer_norm(
 
     Source: Ba et al. 2016, https://arxiv.org/abs/1607.06450.
     """
-    y: Tensor = _over_layer(input, weight, bias, LAYER, eps)[0]
-    return y
+    return _over_layer(input, weight, bias, LAYER, eps)[0]
 
 
 @convention(torchs.by_shape)
@@ -251,8 +245,7 @@ def rms_norm(
 
     Source: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
     """
-    y: Tensor = _to_length_one(input, weight, eps)
-    return y
+    return _to_length_one(input, weight, eps)
 
 
 def _neighbors(x: Tensor, before: int, after: int) -> Tensor:
@@ -295,17 +288,17 @@ class _BatchNorm(Tracking, batchnorm._BatchNorm):  # noqa: SLF001
         kept = (self.running_mean, self.running_var)
         if self.training and not self.track_running_stats:
             kept = (None, None)
-        affine = (self.weight, self.bias)
         own, momentum = self.training or kept == (None, None), self.next_momentum()
-        return batch_norm(x, *kept, *affine, own, momentum, self.eps)
+        return batch_norm(x, *kept, self.weight, self.bias, own, momentum, self.eps)
 
 
-class _InstanceNorm(Instances):
+class _Instance(EachElement):
     """``(b, c, ...) -> (b, c, ...)``: `instance_norm`, affine for each channel."""
 
     line, evaluated = INSTANCE, PER_CHANNEL
 
     def _apply_instance_norm(self, input: Tensor) -> Tensor:
+        """By the averages of each element in training, else by the running ones."""
         given = (self.running_mean, self.running_var, self.weight, self.bias)
         own = self.training or not self.track_running_stats
         return instance_norm(input, *given, own, self.momentum or 0.0, self.eps)
@@ -315,34 +308,21 @@ class _InstanceNorm(Instances):
 class BatchNorm1d(_BatchNorm, nn.BatchNorm1d): ...
 class BatchNorm2d(_BatchNorm, nn.BatchNorm2d): ...
 class BatchNorm3d(_BatchNorm, nn.BatchNorm3d): ...
-class InstanceNorm1d(_InstanceNorm, nn.InstanceNorm1d): ...
-class InstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d): ...
-class InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d): ...
+class InstanceNorm1d(_Instance, nn.InstanceNorm1d): ...
+class InstanceNorm2d(_Instance, nn.InstanceNorm2d): ...
+class InstanceNorm3d(_Instance, nn.InstanceNorm3d): ...
 class LazyBatchNorm1d(Lazy, nn.LazyBatchNorm1d, _BatchNorm, to=BatchNorm1d): ...
 class LazyBatchNorm2d(Lazy, nn.LazyBatchNorm2d, _BatchNorm, to=BatchNorm2d): ...
 class LazyBatchNorm3d(Lazy, nn.LazyBatchNorm3d, _BatchNorm, to=BatchNorm3d): ...
-class LazyInstanceNorm1d(
-    Lazy, nn.LazyInstanceNorm1d, _InstanceNorm, to=InstanceNorm1d
-): ...
-class LazyInstanceNorm2d(
-    Lazy, nn.LazyInstanceNorm2d, _InstanceNorm, to=InstanceNorm2d
-): ...
-class LazyInstanceNorm3d(
-    Lazy, nn.LazyInstanceNorm3d, _InstanceNorm, to=InstanceNorm3d
+class LazyInstanceNorm1d(Lazy, nn.LazyInstanceNorm1d, _Instance, to=InstanceNorm1d): ...
+class LazyInstanceNorm2d(Lazy, nn.LazyInstanceNorm2d, _Instance, to=InstanceNorm2d): ...
+class LazyInstanceNorm3d(Lazy, nn.LazyInstanceNorm3d, _Instance, to=InstanceNorm3d): ...
+class LayerNorm(Computed, Affine, nn.LayerNorm, by=layer_norm, line=LAYER): ...
+class GroupNorm(Computed, Affine, nn.GroupNorm, by=group_norm, line=GROUP): ...
+class LocalResponseNorm(
+    Computed, nn.LocalResponseNorm, by=local_response_norm, line=NEIGHBORS
 ): ...
 # fmt: on
-
-
-class LayerNorm(Computed, Affine, nn.LayerNorm, by=layer_norm):
-    """``(..., *n) -> (..., *n)``: `layer_norm`, affine for each feature."""
-
-    line = LAYER
-
-
-class GroupNorm(Computed, Affine, nn.GroupNorm, by=group_norm):
-    """``(b, c, ...) -> (b, c, ...)``: `group_norm`, affine for each channel."""
-
-    line = GROUP
 
 
 class RMSNorm(Affine, nn.RMSNorm):
@@ -353,12 +333,6 @@ class RMSNorm(Affine, nn.RMSNorm):
     def forward(self, x: Number) -> Number:
         """Root mean square one over the last axes, times the weight."""
         return rms_norm(x, self.normalized_shape, self.weight, self.eps)
-
-
-class LocalResponseNorm(Computed, nn.LocalResponseNorm, by=local_response_norm):
-    """``(b, c, ...) -> (b, c, ...)``: `torch.nn.LocalResponseNorm`."""
-
-    line = NEIGHBORS
 
 
 class CrossMapLRN2d(nn.CrossMapLRN2d):

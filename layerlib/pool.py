@@ -1,6 +1,7 @@
 """Pooling: of what each window sees, one number is kept."""
 
-# A class takes its docstring from the function that computes it.
+# A class takes its docstring from the function that computes it, and `along` makes a
+# function for each number of axes.
 
 import math
 from typing import Any
@@ -14,7 +15,7 @@ from layerlib.conventions.pool import Number, Pooled, Pooling, Powers, Sizes, Un
 from layerlib.conventions.signature import along
 from layerlib.engine.bands import Band, OneHot
 from layerlib.engine.kernel import Kernel, resized
-from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax
+from layerlib.engine.reductions import GatheredWindows, PaddedWindows, where_largest
 from layerlib.recipe import Bend, Recipe, Reduce
 from layerlib.windows import windows
 
@@ -58,8 +59,8 @@ def max_pool(
     Source: `torch.nn.functional.max_pool2d`.
     """
     kernel = Kernel(kernel_size, stride, dilation)
-    seen = WindowsBeyond(input, kernel, padding, convention.lowest(input))
-    return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
+    seen = PaddedWindows(input, kernel, padding, convention.lowest(input))
+    return (MAX(seen), where_largest(seen)) if return_indices else MAX(seen)
 
 
 max_pool1d, max_pool2d, max_pool3d = max_pool
@@ -78,7 +79,8 @@ def avg_pool(
     """``(b, c, *n) -> (b, c, *m)``: the mean of what each window sees.
 
     The sum, divided by the same sum of ones. The padding counts, unless
-    `count_include_pad` is false; what `ceil_mode` adds beyond it never does.
+    `count_include_pad` is false; what `ceil_mode` adds beyond it never does. Both come
+    in as the widths of what is put around the input: the convention counts them.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -129,8 +131,9 @@ def lp_pool(
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the root of the sum of the powers in each window.
 
-    Power 1 is the sum, infinity the largest magnitude. As in torch, powers keep their
-    sign, so a sum may have no root (NaN), and a window that is cut off counts as whole.
+    Power 1 gives the sum, infinity the largest magnitude. As in torch, an odd power of
+    a negative number is negative, so a sum may have no root (NaN); and where
+    `ceil_mode` cuts a window off, its mean counts for all of its places.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -144,10 +147,8 @@ def lp_pool(
     n = len(kernel_size)
     if abs(norm_type) == math.inf:
         sign = math.copysign(1, norm_type)
-        largest: Tensor = max_pool[n - 1](
-            sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode
-        )
-        return sign * largest
+        settings = kernel_size, stride, 0, 1, ceil_mode
+        return sign * max_pool[n - 1](sign * input.abs(), *settings)  # type: ignore[no-any-return]
     powers = POWER(input, norm_type)
     mean = avg_pool[n - 1](powers, kernel_size, stride, 0, ceil_mode)
     return ROOT(mean * math.prod(kernel_size), norm_type)
@@ -157,28 +158,29 @@ lp_pool1d, lp_pool2d, lp_pool3d = lp_pool
 
 
 def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
-    """``() -> (m, k), (m, 1)``: ``k`` cells from the first of each bin on; its end.
+    """``() -> (m, k), (m, 1)``: for each bin the cells from its first on, and its end.
 
     Bin ``i`` of ``m`` over ``n`` cells goes from ``i * n / m``, rounded down, to
-    ``(i + 1) * n / m``, rounded up. Bins overlap where ``m`` does not divide ``n``, and
-    then some are shorter than ``k``.
+    ``(i + 1) * n / m``, rounded up. Where ``m`` does not divide ``n`` they overlap, and
+    some are shorter than ``k``, the most cells of a bin: those from the end on belong
+    to the next.
 
     Raises:
-        ZeroDivisionError: there are no bins.
+        RuntimeError: `m` is negative.
 
     Source: `torch.nn.AdaptiveAvgPool1d`.
     """
     i = torch.arange(m)[:, None]
     first, end = i * n // m, ((i + 1) * n + m - 1) // m
-    longest = -(-n // max(m, 1)) + (n % max(m, 1) > 0)
-    return first + torch.arange(longest), end
+    most = -(-n // max(m, 1)) + (n % max(m, 1) > 0)
+    return first + torch.arange(most), end
 
 
 def mean_of_bins(n: int, m: int) -> Band:
     """``() -> (m, n)``: the matrix whose row ``i`` is a mean of the cells of bin ``i``.
 
     Raises:
-        ZeroDivisionError: there are no bins.
+        RuntimeError: `m` is negative.
 
     Source: `torch.nn.AdaptiveAvgPool1d`.
     """
@@ -231,8 +233,10 @@ def adaptive_max_pool(
     Source: `torch.nn.functional.adaptive_max_pool2d`.
     """
     each = map(bins, input.shape[2:], output_size)
-    seen = WindowsAt(input, tuple([cells.clamp(max=end - 1) for cells, end in each]))
-    return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
+    seen = GatheredWindows(
+        input, tuple([cells.clamp(max=end - 1) for cells, end in each])
+    )
+    return (MAX(seen), where_largest(seen)) if return_indices else MAX(seen)
 
 
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = adaptive_max_pool
@@ -247,10 +251,11 @@ def fractional_max_pool(
     return_indices: bool = False,
     _random_samples: Float[Tensor, "b c n"] | None = None,
 ) -> Pooled:
-    """``(b, c, *n) -> (b, c, *m)``: the maxima of windows at random distances.
+    """``(b, c, *n) -> (b, c, *m)``: the maxima of windows at random places.
 
-    Along each axis of each plane one random number decides where the windows stand: at
-    one of two distances, such as 1 and 2.
+    Along each axis of each plane one random number places all windows: each begins one
+    of two distances after the one before, such as 1 and 2. An `output_ratio` comes in
+    as an `output_size`.
 
     Raises:
         ValueError: the input, an argument or the samples do not fit.
@@ -259,8 +264,8 @@ def fractional_max_pool(
     `torch.nn.functional.fractional_max_pool2d`.
     """
     axes = input.shape[2:], output_size, kernel_size, _random_samples.unbind(-1)  # type: ignore[union-attr]
-    seen = WindowsAt(input, tuple(map(_drawn, *axes)))
-    return (MAX(seen), argmax(seen)) if return_indices else MAX(seen)
+    seen = GatheredWindows(input, tuple(map(_drawn, *axes)))
+    return (MAX(seen), where_largest(seen)) if return_indices else MAX(seen)
 
 
 def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
@@ -286,7 +291,8 @@ def max_unpool(
 ) -> Float[Tensor, "..."]:
     """``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go back where they were.
 
-    All else is zero. Of several sizes with the same windows `output_size` tells one.
+    All else is zero. Where inputs of several sizes have as many windows, `output_size`
+    says which it was.
 
     Raises:
         ValueError: the input, the indices or an argument does not fit.

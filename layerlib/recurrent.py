@@ -1,4 +1,4 @@
-"""Recurrent layers: a cell that reads one moment, and a scan that repeats it."""
+"""Recurrent layers: a cell that reads one time step, and a scan that repeats it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ from jaxtyping import Num
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from layerlib.conventions.recurrent import cell, moment, moments, sequences
+from layerlib.conventions.recurrent import cell, one_step, sequences, time_steps
 from layerlib.conventions.signature import convention
 from layerlib.dropout import dropout
-from layerlib.engine.steps import by_moment, first, onto, parts, renewed
+from layerlib.engine.steps import add_product, by_time_step, first, parts, renewed
 from layerlib.linear import LINEAR
 from layerlib.recipe import Bend
 
@@ -21,25 +21,27 @@ TANH = Bend("tanh", torch.tanh)
 RELU = Bend("relu", lambda x: x.masked_fill(x <= 0, 0))
 
 Rows = Num[Tensor, "_ _"]
-Bias = Any  # none is zero
+Bias = Any  # the convention replaces None by zeros
 Step = Callable[..., Sequence[Tensor]]
+"""``step(rows, *state)`` -> the next state; its first part is the output."""
 
 
-def rnn_step(read: Rows, h: Rows, w_hh: Tensor, bend: Bend = TANH) -> list[Tensor]:
-    """``(b, h), (b, h), (h, h) -> ((b, h),)``: what is read and recalled, bent.
+def rnn_step(projected: Rows, h: Rows, w_hh: Tensor, bend: Bend = TANH) -> list[Tensor]:
+    """``(b, h), (b, h), (h, h) -> ((b, h),)``: input and old state, bent together.
 
-    `read` is made of the input and both biases, for all moments at once.
+    `projected` is the input after its linear map, with both biases: it waits for no
+    state, so it is computed for all time steps at once.
 
     Raises:
         RuntimeError: the state does not fit the weight.
 
     Source: Elman, https://doi.org/10.1207/s15516709cog1402_1.
     """
-    return [bend(onto(read, LINEAR.later(h, w_hh)))]
+    return [bend(add_product(projected, LINEAR.later(h, w_hh)))]
 
 
 def lstm_step(
-    read: Rows, h: Rows, c: Rows, w_hh: Tensor, w_hr: Tensor | None = None
+    projected: Rows, h: Rows, c: Rows, w_hh: Tensor, w_hr: Tensor | None = None
 ) -> list[Tensor]:
     """``(b, 4 h), (b, h), (b, h), (4 h, h) -> ((b, h), (b, h))``: a sum with gates.
 
@@ -53,29 +55,29 @@ def lstm_step(
     the forget gate: Gers et al., https://doi.org/10.1162/089976600300015015;
     the projection: Sak et al., https://arxiv.org/abs/1402.1128.
     """
-    gates = onto(read, LINEAR.later(h, w_hh))
-    input, forget, cell, output = parts(gates, 4)  # noqa: A001
+    gates = add_product(projected, LINEAR.later(h, w_hh))
+    input, forget, candidate, output = parts(gates, 4)  # noqa: A001
     kept = SIGMOID(forget) * c
-    new = SIGMOID(input) * TANH(cell)
+    new = SIGMOID(input) * TANH(candidate)
     c = kept + new
     h = SIGMOID(output) * TANH(c)
     return [h if w_hr is None else LINEAR(h, w_hr), c]
 
 
-def gru_step(read: Rows, h: Rows, w_hh: Tensor, b_hh: Tensor) -> list[Tensor]:
+def gru_step(projected: Rows, h: Rows, w_hh: Tensor, b_hh: Tensor) -> list[Tensor]:
     """``(b, 3 h), (b, h), (3 h, h), (3 h,) -> ((b, h),)``: between old and new.
 
-    `reset` says how much of the recalled part the new value sees: after its product
-    and bias, where the paper has it before. `update` says where between the new value
-    (0) and the old state (1) the next state lies.
+    `reset` scales the recurrent part of the new value, after the product with `w_hh`
+    and the bias, as in torch; in the paper it scales the state before. `update` says
+    where between the new value (0) and the old state (1) the next state lies.
 
     Raises: what `rnn_step` raises.
 
     Source: Cho et al., https://arxiv.org/abs/1406.1078.
     """
-    recalled = onto(b_hh, LINEAR.later(h, w_hh))
-    reset, update, new = parts(read, 3)
-    reset_h, update_h, new_h = parts(recalled, 3)
+    recurrent = add_product(b_hh, LINEAR.later(h, w_hh))
+    reset, update, new = parts(projected, 3)
+    reset_h, update_h, new_h = parts(recurrent, 3)
     reset = SIGMOID(reset + reset_h)
     update = SIGMOID(update + update_h)
     new = TANH(new + reset * new_h)
@@ -96,8 +98,8 @@ def rnn_tanh_cell(
 
     Source: `torch.nn.RNNCell`.
     """
-    read = LINEAR(input, w_ih) + b_ih + b_hh
-    return rnn_step(read, hx, w_hh)[0]
+    projected = LINEAR(input, w_ih) + b_ih + b_hh
+    return rnn_step(projected, hx, w_hh)[0]
 
 
 @convention(cell)
@@ -111,8 +113,8 @@ def rnn_relu_cell(
     Source: Le, Jaitly and Hinton, https://arxiv.org/abs/1504.00941;
     `torch.nn.RNNCell`.
     """
-    read = LINEAR(input, w_ih) + b_ih + b_hh
-    return rnn_step(read, hx, w_hh, RELU)[0]
+    projected = LINEAR(input, w_ih) + b_ih + b_hh
+    return rnn_step(projected, hx, w_hh, RELU)[0]
 
 
 @convention(cell)
@@ -121,15 +123,16 @@ def lstm_cell(
 ) -> Any:
     """``(b, i), ((b, h), (b, h)), ... -> ((b, h), (b, h))``: one `lstm_step`.
 
-    The rows of the weights are those of input gate, forget gate, cell and output gate.
+    The rows of the weights are those of input gate, forget gate, candidate and output
+    gate.
 
     Raises: what `rnn_tanh_cell` raises.
 
     Source: `torch.nn.LSTMCell`.
     """
-    read = LINEAR(input, w_ih) + b_ih + b_hh
+    projected = LINEAR(input, w_ih) + b_ih + b_hh
     h, c = hx
-    return lstm_step(read, h, c, w_hh)
+    return lstm_step(projected, h, c, w_hh)
 
 
 @convention(cell)
@@ -144,20 +147,21 @@ def gru_cell(
 
     Source: `torch.nn.GRUCell`.
     """
-    read = LINEAR(input, w_ih) + b_ih
-    return gru_step(read, hx, w_hh, b_hh)[0]
+    projected = LINEAR(input, w_ih) + b_ih
+    return gru_step(projected, hx, w_hh, b_hh)[0]
 
 
-@convention(moments)
+@convention(time_steps)
 def scan(
     input: Tensor, state: Any, step: Step, batch_sizes: Any, reverse: bool = False
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """``(n, i), ((b, h), ...) -> (n, h), ((b, h), ...)``: one step for each moment.
+    """``(n, i), ((b, h), ...) -> (n, h), ((b, h), ...)``: one step after the other.
 
-    The rows of the input are those of the first moment, one for each sequence, then
-    those of the second: `batch_sizes` of them, fewer where sequences have ended.
-    ``step(rows, *state)`` gives the next state, and its first part is the output. What
-    has ended keeps its last state; in reverse, each sequence is read from its own end.
+    The input holds the rows of the first time step, one for each sequence, then those
+    of the second, and so on: ``batch_sizes[t]`` rows at step ``t``, fewer once
+    sequences have ended. ``step(rows, *state)`` gives the next state, and its first
+    part is the output. A sequence that has ended keeps its last state; in reverse, each
+    is read from its own end.
 
     Raises:
         ValueError: the sizes of the batch do not fit the rows or the state, or grow.
@@ -170,17 +174,17 @@ def scan(
     Source: the prefix sum, with a step for its plus; the rows of a
     `torch.nn.utils.rnn.PackedSequence`.
     """
-    moments, outputs = by_moment(input, batch_sizes), []
-    for rows in reversed(moments) if reverse else moments:
-        reading = [first(len(rows), x) for x in state]
-        made = step(rows, *reading)
-        state = [renewed(*pair) for pair in zip(made, state, strict=True)]
-        outputs.append(made[0])
+    time_steps, outputs = by_time_step(input, batch_sizes), []
+    for rows in reversed(time_steps) if reverse else time_steps:
+        current = [first(len(rows), x) for x in state]
+        new = step(rows, *current)
+        state = [renewed(*pair) for pair in zip(new, state, strict=True)]
+        outputs.append(new[0])
     return torch.cat(outputs[:: -1 if reverse else 1]), tuple(state)
 
 
 class _Uniform(nn.Module):
-    """Parameters that all start alike."""
+    """All parameters are drawn from one uniform distribution."""
 
     line = LINEAR
     hidden_size: int
@@ -195,12 +199,12 @@ class _Uniform(nn.Module):
 class _Recurrent(_Uniform, nn.RNNBase):
     """Layers and directions: a scan each."""
 
-    begun: Callable[..., tuple[Rows, Step]]
+    prepare: Callable[..., tuple[Rows, Step]]
 
     def forward(
         self, input: Num[Tensor, "..."] | PackedSequence, hx: Any = None
     ) -> tuple[Num[Tensor, "..."] | PackedSequence, Any]:
-        """The last layer's output at each moment, and the last state of each layer."""
+        """The last layer's output at each time step, the last state of each layer."""
         return self.layers(input, hx, self.all_weights)
 
     @convention(sequences)
@@ -210,37 +214,38 @@ class _Recurrent(_Uniform, nn.RNNBase):
         each = zip(weights, *hx, strict=True)
         for layer in range(self.num_layers):
             rows = dropout(rows, self.dropout, self.training) if layer else rows
-            made = [
+            directions = [
                 self.one_direction(rows, sizes, back, *next(each))
                 for back in range(1 + self.bidirectional)
             ]
-            rows = torch.cat([output for output, _ in made], dim=-1)
-            last += [state for _, state in made]
+            rows = torch.cat([output for output, _ in directions], dim=-1)
+            last += [state for _, state in directions]
         return rows, [torch.stack(x) for x in zip(*last, strict=True)]
 
     def one_direction(
         self, rows: Tensor, sizes: list[int], back: int, weights: Any, *state: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The output and the last state of one layer that reads one way."""
-        read, step = self.begun(rows, *weights)
-        return scan(read, state, step, sizes, bool(back))
+        projected, step = self.prepare(rows, *weights)
+        return scan(projected, state, step, sizes, bool(back))
 
 
 class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
     """``(t, b, i), (l, b, h) -> (t, b, o), (l, b, h)``: `torch.nn.RNN`, by `scan`.
 
+    ``l`` counts the layers, times two in both directions; ``o`` is ``h`` or ``2 h``.
     ``weight_ih_l0`` has shape ``(h, i)``, ``weight_hh_l0`` ``(h, h)``, ``bias_ih_l0``
     and ``bias_hh_l0`` ``(h,)``; the next layer's end in ``_l1``, and in ``_l0_reverse``
     those of the other direction. All start uniform between ``-1 / sqrt(h)`` and
     ``1 / sqrt(h)``.
     """
 
-    def begun(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
-        """What is read at all moments at once, and the step that is left for each."""
+    def prepare(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
+        """The input of all time steps, projected at once; and the step that is left."""
         w_ih, w_hh, b_ih, b_hh = weights
-        read = LINEAR(rows, w_ih) + (b_ih + b_hh)
+        projected = LINEAR(rows, w_ih) + (b_ih + b_hh)
         bend = RELU if self.nonlinearity == "relu" else TANH
-        return read, lambda read, h: rnn_step(read, h, w_hh, bend)
+        return projected, lambda rows, h: rnn_step(rows, h, w_hh, bend)
 
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]
@@ -250,11 +255,11 @@ class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]
     projection there is ``weight_hr_l0`` of shape ``(proj_size, h)`` too.
     """
 
-    def begun(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
-        """What is read at all moments at once, and the step that is left for each."""
+    def prepare(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
+        """The input of all time steps, projected at once; and the step that is left."""
         w_ih, w_hh, b_ih, b_hh, *w_hr = weights
-        read = LINEAR(rows, w_ih) + (b_ih + b_hh)
-        return read, lambda read, h, c: lstm_step(read, h, c, w_hh, *w_hr)
+        projected = LINEAR(rows, w_ih) + (b_ih + b_hh)
+        return projected, lambda rows, h, c: lstm_step(rows, h, c, w_hh, *w_hr)
 
 
 class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
@@ -263,19 +268,19 @@ class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
     The parameters are those of `RNN` with ``3 h`` rows.
     """
 
-    def begun(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
-        """What is read at all moments at once, and the step that is left for each."""
+    def prepare(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
+        """The input of all time steps, projected at once; and the step that is left."""
         w_ih, w_hh, b_ih, b_hh = weights
-        read = LINEAR(rows, w_ih) + b_ih
-        return read, lambda read, h: gru_step(read, h, w_hh, b_hh)
+        projected = LINEAR(rows, w_ih) + b_ih
+        return projected, lambda rows, h: gru_step(rows, h, w_hh, b_hh)
 
 
 class _Cell(_Uniform, nn.RNNCellBase):
-    """One moment: the state is zero by default."""
+    """One time step: the state is zero by default."""
 
     cell: Callable[..., Any]
 
-    @convention(moment)
+    @convention(one_step)
     def forward(self, input: Any, hx: Any = None) -> Any:
         """The next state."""
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)

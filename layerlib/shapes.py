@@ -114,10 +114,8 @@ def channel_shuffle(
     return CHANNEL_SHUFFLE(input, g=groups)
 
 
-class Flatten(Computed, nn.Flatten, by=flatten):
+class Flatten(Computed, nn.Flatten, by=flatten, line=FLATTEN):
     """``(b, *n) -> (b, prod(n))``: `torch.nn.Flatten`, computed by `flatten`."""
-
-    line = FLATTEN
 
 
 class Unflatten(nn.Unflatten):
@@ -130,22 +128,20 @@ class Unflatten(nn.Unflatten):
         return unflatten(input, self.dim, self.unflattened_size)
 
 
-class PixelShuffle(Computed, nn.PixelShuffle, by=pixel_shuffle):
+class PixelShuffle(Computed, nn.PixelShuffle, by=pixel_shuffle, line=PIXEL_SHUFFLE):
     """``(..., c * r**2, h, w) -> (..., c, h * r, w * r)``: `torch.nn.PixelShuffle`."""
 
-    line = PIXEL_SHUFFLE
 
-
-class PixelUnshuffle(Computed, nn.PixelUnshuffle, by=pixel_unshuffle):
+class PixelUnshuffle(
+    Computed, nn.PixelUnshuffle, by=pixel_unshuffle, line=PIXEL_UNSHUFFLE
+):
     """``(..., c, h * r, w * r) -> (..., c * r**2, h, w)``: undoes `PixelShuffle`."""
 
-    line = PIXEL_UNSHUFFLE
 
-
-class ChannelShuffle(Computed, nn.ChannelShuffle, by=channel_shuffle):
+class ChannelShuffle(
+    Computed, nn.ChannelShuffle, by=channel_shuffle, line=CHANNEL_SHUFFLE
+):
     """``(b, c, *n) -> (b, c, *n)``: `torch.nn.ChannelShuffle`."""
-
-    line = CHANNEL_SHUFFLE
 
 
 class Identity(nn.Identity):

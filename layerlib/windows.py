@@ -178,16 +178,12 @@ def fold(
     return resized(overlap_add(stamps, framed, kernel), (-w, -w, -h, -h))
 
 
-class Unfold(Computed, nn.Unfold, by=unfold):
+class Unfold(Computed, nn.Unfold, by=unfold, line=UNFOLD):
     """``(b, c, h, w) -> (b, c * k, y * x)``: `torch.nn.Unfold`, by `unfold`."""
 
-    line = UNFOLD
 
-
-class Fold(Computed, nn.Fold, by=fold):
+class Fold(Computed, nn.Fold, by=fold, line=FOLD):
     """``(b, c * k, y * x) -> (b, c, h, w)``: `torch.nn.Fold`, by `fold`."""
-
-    line = FOLD
 
 
 class _Pad(nn.Module):

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from examples import randn
 from examples.activation import CLASSES
 from layerlib import activation
-from layerlib.activation import GATE, PRELU, SOFTMAX
+from layerlib.activation import GATE, PRELU, TOTAL
 from layerlib.engine import pieces
 from layerlib.lab import lines, same
 
@@ -492,7 +492,7 @@ def test_the_lines_are_what_is_computed() -> None:
     negative = PRELU.literal(x.clamp_max(0), weight)
     torch.testing.assert_close(x.clamp_min(0) + negative, activation.prelu(x, weight))
     exp = x.exp()
-    torch.testing.assert_close(exp / SOFTMAX(exp), activation.softmax(x, 1))
+    torch.testing.assert_close(exp / TOTAL(exp), activation.softmax(x, 1))
 
 
 @pytest.mark.parametrize(

@@ -147,10 +147,7 @@ def test_private_names_are_explained(family: str) -> None:
     assert {name for name in names if not re.search(rf"\b{name}\b", told)} == set()
 
 
-@pytest.mark.parametrize(
-    "family",
-    [pytest.param(f, marks=TOO_LONG) if f == "norm" else f for f in FAMILIES],
-)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_file_is_no_longer_than_a_sitting(family: str) -> None:
     assert length(FAMILIES[family]) <= LINES
 

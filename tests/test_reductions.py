@@ -6,7 +6,7 @@ from torch import Tensor
 
 from examples import randn
 from layerlib.engine import reductions
-from layerlib.engine.reductions import WindowsAt, WindowsBeyond, argmax
+from layerlib.engine.reductions import GatheredWindows, PaddedWindows, where_largest
 from layerlib.engine.windows import Kernel, Windows
 from layerlib.lab import same
 from layerlib.recipe import Reduce
@@ -51,15 +51,15 @@ def test_windows_beyond_the_edges(name: str) -> None:
     x = randn(2, 3, 6, 5)
     x[0, 0] = -torch.inf
     value = -torch.inf if name == "max" else 0.0
-    seen = WindowsBeyond(x.abs(), Kernel((3, 2), (2, 1), (1, 2)), (1, 1, 1, 0), value)
+    seen = PaddedWindows(x.abs(), Kernel((3, 2), (2, 1), (1, 2)), (1, 1, 1, 0), value)
     assert tuple(seen.tensor().shape) == seen.shape
     torch.testing.assert_close(LINES[name](seen), LINES[name](seen.tensor()))
 
 
 def test_padding_is_never_found() -> None:
     x = torch.full((1, 1, 4), -torch.inf)
-    seen = WindowsBeyond(x, Kernel((3,), (1,), (2,)), (2, 2), -torch.inf)
-    assert argmax(seen).tolist() == [[[0, 1, 0, 1]]]
+    seen = PaddedWindows(x, Kernel((3,), (1,), (2,)), (2, 2), -torch.inf)
+    assert where_largest(seen).tolist() == [[[0, 1, 0, 1]]]
 
 
 @pytest.mark.parametrize("lead", [(), (2, 3)])
@@ -72,7 +72,7 @@ def test_windows_at_told_cells(lead: tuple[int, ...]) -> None:
             for n, m, k in ((6, 4, 2), (5, 3, 3))
         ]
     )
-    seen = WindowsAt(x, cells)
+    seen = GatheredWindows(x, cells)
     assert tuple(seen.tensor().shape) == seen.shape
     for line in LINES.values():
         torch.testing.assert_close(line(seen), line(seen.tensor()))
@@ -81,9 +81,9 @@ def test_windows_at_told_cells(lead: tuple[int, ...]) -> None:
 def test_the_first_of_several_and_the_last_nan() -> None:
     x = torch.tensor([[[1.0, 2.0, 2.0], [2.0, torch.nan, 0.0], [torch.nan, 0.0, 3.0]]])
     seen = Windows(x[None], Kernel((2, 3), (1, 1), (1, 1)))
-    assert argmax(seen).tolist() == [[[[4], [6]]]]
+    assert where_largest(seen).tolist() == [[[[4], [6]]]]
     ties = Windows(x[None, :, :1], Kernel((1, 3), (1, 1), (1, 1)))
-    assert argmax(ties).tolist() == [[[[1]]]]
+    assert where_largest(ties).tolist() == [[[[1]]]]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")

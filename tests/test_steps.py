@@ -1,10 +1,10 @@
-"""What a scan does at each moment, next to the plain moves that it stands for."""
+"""What a scan does at each time step, next to the plain moves that it stands for."""
 
 import pytest
 import torch
 
 from examples import randn
-from layerlib.engine.steps import by_moment, first, onto, parts, renewed
+from layerlib.engine.steps import add_product, by_time_step, first, parts, renewed
 from layerlib.lab import lines, moves, same
 from layerlib.linear import LINEAR
 from layerlib.recipe import Recipe
@@ -17,7 +17,7 @@ def test_a_product_onto_a_sum(
 ) -> None:
     given = randn(*((*shape[:-1], 5) if total is None else total)), randn(*shape)
     same(
-        lambda t, x, w: onto(t, LINEAR.later(x, w)),
+        lambda t, x, w: add_product(t, LINEAR.later(x, w)),
         lambda t, x, w: t + LINEAR(x, w),
         *given,
         randn(5, 3),
@@ -27,7 +27,7 @@ def test_a_product_onto_a_sum(
 def test_another_line_onto_a_sum() -> None:
     outer = Recipe("b i, b o -> i o")
     same(
-        lambda t, x, y: onto(t, outer.later(x, y)),
+        lambda t, x, y: add_product(t, outer.later(x, y)),
         lambda t, x, y: t + outer(x, y),
         randn(3, 5),
         randn(4, 3),
@@ -37,7 +37,7 @@ def test_another_line_onto_a_sum() -> None:
 
 def test_it_is_one_move_and_puts_its_line_down() -> None:
     def call(total: torch.Tensor, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        return onto(total, LINEAR.later(x, w))
+        return add_product(total, LINEAR.later(x, w))
 
     given = randn(4, 5), randn(4, 3), randn(5, 3)
     assert list(lines(call, *given)) == [LINEAR]
@@ -46,7 +46,7 @@ def test_it_is_one_move_and_puts_its_line_down() -> None:
 
 def test_rows_of_each_moment() -> None:
     rows = randn(6, 2)
-    found = by_moment(rows, [3, 2, 1])
+    found = by_time_step(rows, [3, 2, 1])
     assert [len(moment) for moment in found] == [3, 2, 1]
     assert torch.equal(torch.cat(found), rows)
 
@@ -74,7 +74,7 @@ def test_first_rows_and_new_ones(count: int) -> None:
 @pytest.mark.parametrize("dynamic", [True, False])
 def test_transformed(dynamic: bool) -> None:
     def call(total: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return renewed(onto(total, LINEAR.later(first(2, x), w)), x)
+        return renewed(add_product(total, LINEAR.later(first(2, x), w)), x)
 
     w, x, total = randn(3, 3), randn(4, 3), randn(2, 3)
     right = torch.cat([total + x[:2] @ w.T, x[2:]])

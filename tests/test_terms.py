@@ -80,10 +80,7 @@ def small(name: str, example: Example) -> bool:
     function, inputs = asked(name, example)
     cells = [x.numel() for x in inputs if x.is_floating_point()]
     output = function(*(x.clone() for x in inputs))
-    return (
-        max(cells) <= MOST_CELLS
-        and math.prod(cells) * output.numel() <= MOST
-    )
+    return max(cells) <= MOST_CELLS and math.prod(cells) * output.numel() <= MOST
 
 
 def examples_of(families: Iterable[str]) -> list[Any]:

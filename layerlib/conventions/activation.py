@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from inspect import Parameter, Signature
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jaxtyping import Shaped
@@ -273,17 +273,10 @@ def drawn(input: Tensor, lower: float, upper: float) -> Tensor:
 class Activation(Computed):
     """A layer that is a function: ``class ELU(Activation, nn.ELU, by=elu)``."""
 
-    line: ClassVar[Line | Bend]
     _stacklevel = 5  # a warning names the line that called the layer
 
     def __init_subclass__(
         cls, *, by: Function | None = None, line: Line | None = None
     ) -> None:
-        """Says in which shapes, and takes what the function runs as its line."""
-        super().__init_subclass__(by=by)
-        if by is None:  # somebody's own class
-            return
-        shapes, name = str(by.__doc__).split("``")[1], cls.__name__
-        told = f"``{shapes}``: `torch.nn.{name}`, computed by `{by.__name__}`."
-        cls.__doc__ = vars(cls).get("__doc__") or told
-        cls.line = line or vars(by)["line"]
+        """Takes what the function runs as its line, where no other is given."""
+        super().__init_subclass__(by=by, line=line or (by and vars(by)["line"]))

@@ -156,7 +156,7 @@ class Tracking(Affine):
         return self.momentum or 0.0
 
 
-class Instances(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
+class EachElement(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
     """A norm of each element, which may come without a batch."""
 
     def forward(self, input: Tensor) -> Tensor:

@@ -206,20 +206,15 @@ def unpooling(layer: str, n: int, given: Given) -> Finish:
 class Pooling(Computed):
     """``class MaxPool2d(Pooling, nn.MaxPool2d, by=max_pool2d, line=MAX)``."""
 
-    line: Line
-
     def __init_subclass__(
         cls, *, by: Callable[..., Any] | None = None, line: Line | None = None
     ) -> None:
-        """Keeps the line, and tells the shapes along the axes that the layer has."""
-        super().__init_subclass__(by=by)
-        if by is None or line is None:
-            return
-        cls.line, n = line, int(by.__name__[-2])
-        shapes = str(by.__doc__).split("``")[1]
-        for letter, names in (("*n", "d h w"), ("*m", "z y x")):
-            shapes = shapes.replace(letter, ", ".join(names.split()[-n:]))
-        cls.__doc__ = f"``{shapes}``: `torch.nn.{cls.__name__}`, by `{by.__name__}`."
+        """Tells the shapes along the axes that the layer has."""
+        super().__init_subclass__(by=by, line=line)
+        n = int(by.__name__[-2]) if by else 0
+        for letter, names in (("*n", "d h w"), ("*m", "z y x")) if n else ():
+            told = ", ".join(names.split()[-n:])
+            cls.__doc__ = str(cls.__doc__).replace(letter, told)
 
 
 class Powers(Pooling):

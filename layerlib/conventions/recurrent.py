@@ -39,7 +39,7 @@ def cell(name: str, _: int, given: Given) -> Finish:
     return finish
 
 
-def moment(_: str, _n: int, given: Given) -> Finish | None:
+def one_step(_: str, _n: int, given: Given) -> Finish | None:
     """A cell: the state is zero by default, and an absent batch a batch of one."""
     layer, x = given["self"], given["input"]
     tensors(type(layer).__name__, x)
@@ -56,7 +56,7 @@ def moment(_: str, _n: int, given: Given) -> Finish | None:
 
 
 def sequences(_: str, _n: int, given: Given) -> Finish:
-    """A layer: rows moment by moment, and the state of each layer and direction."""
+    """A layer: the rows of each time step, the state of each layer and direction."""
     layer, x, hx = given["self"], given["input"], given["hx"]
     name, lstm = type(layer).__name__, isinstance(layer, nn.LSTM)
     packed = isinstance(x, PackedSequence)
@@ -66,10 +66,10 @@ def sequences(_: str, _n: int, given: Given) -> Finish:
     else:
         tensors(name, x)
         single, turned = x.ndim == 2, x.ndim == 3 and layer.batch_first
-        moments = x.unsqueeze(1) if single else x.transpose(0, 1) if turned else x
+        by_time = x.unsqueeze(1) if single else x.transpose(0, 1) if turned else x
         told = "an input of 3 axes, or 2 without the batch, and at least one moment"
-        expect(name, moments.ndim == 3 and len(moments) > 0, told, x)
-        rows, sizes = moments.flatten(0, 1), [moments.shape[1]] * len(moments)
+        expect(name, by_time.ndim == 3 and len(by_time) > 0, told, x)
+        rows, sizes = by_time.flatten(0, 1), [by_time.shape[1]] * len(by_time)
     told, got = f"{layer.input_size} features in the last axis", rows.shape[-1]
     expect(name, got == layer.input_size, told, got)
     b = [] if single else sizes[:1]
@@ -114,7 +114,7 @@ def sort(state: Tensor, order: Tensor | None) -> Tensor:
     return state if order is None else state.index_select(1, order)
 
 
-def moments(name: str, _: int, given: Given) -> None:
+def time_steps(name: str, _: int, given: Given) -> None:
     """A scan: the rows are those of sequences that end one after the other."""
     rows, batch = given["input"], [len(first) for first in given["state"]]
     sizes = given["batch_sizes"] = list(given["batch_sizes"])

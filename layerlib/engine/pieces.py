@@ -52,7 +52,7 @@ class InPieces:
     gradient: Function | None = None
     keeps: bool = False
 
-    def __call__(self, function: Function) -> Function:
+    def __call__(self, function: Function) -> Callable[..., Tensor]:
         """The function, run in pieces."""
         sides = [side.split(",") for side in self.line.split("->")]
         left, right = [[term.split() for term in side] for side in sides]

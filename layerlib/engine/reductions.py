@@ -27,7 +27,7 @@ Place: TypeAlias = slice | Tensor
 
 @no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
-class WindowsAt(Deferred):
+class GatheredWindows(Deferred):
     """``(b, c, *n) -> (b, c, *m, k)``: what windows see whose cells are told.
 
     Along each axis a table ``(m, k)`` tells the cells of each window, or a table
@@ -63,7 +63,7 @@ class WindowsAt(Deferred):
 
 @no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
-class WindowsBeyond(Deferred):
+class PaddedWindows(Deferred):
     """``(..., *n) -> (..., *m, k)``: what a kernel sees that may leave the input.
 
     `padding` tells how many cells of one `value` lie around it, as for `pad`. They are
@@ -110,11 +110,11 @@ def reduced(windows: Any, line: Reduce) -> Tensor:
     left, right = line.line.split(" -> ")
     over_cells, operation = left == f"{right} k", line.operation
     if over_cells and operation == "max":
-        return read(windows.input, argmax(windows))
+        return read(windows.input, where_largest(windows))
     known = over_cells and operation in ("sum", "mean")
-    if isinstance(windows, WindowsAt) or not known:
+    if isinstance(windows, GatheredWindows) or not known:
         return line.stored(windows.tensor())
-    beyond = isinstance(windows, WindowsBeyond)
+    beyond = isinstance(windows, PaddedWindows)
     cells = windows.padded if beyond else windows.input
     length = cells.shape[-len(windows.kernel.size) :]
     total = _total(cells, windows.kernel, tuple(length))
@@ -130,7 +130,7 @@ def read(input: Tensor, at: Tensor) -> Tensor:
     return input.flatten(-n).gather(-1, at.flatten(-n)).view(at.shape)
 
 
-def argmax(windows: Any) -> Tensor:
+def where_largest(windows: Any) -> Tensor:
     """``(b, c, *m, k) -> (b, c, *m)``: where the largest number of each window is.
 
     It is counted through the plane, row after row: the first of several, and the last
@@ -152,11 +152,11 @@ def _planes(x: Tensor, n: int) -> Tensor:
 
 def _axes(windows: Any) -> list[list[Place]]:
     """For each axis, and each place in a window: the cells that are seen there."""
-    if isinstance(windows, WindowsAt):
+    if isinstance(windows, GatheredWindows):
         device = windows.input.device
         return [[*table.to(device).unbind(-1)] for table in windows.cells]
     axes = _steps(windows.kernel, windows.input.shape)
-    if isinstance(windows, WindowsBeyond):
+    if isinstance(windows, PaddedWindows):
         n, before = len(axes), windows.padding[-2::-2]
         each = zip(before, windows.padding[::-2], strict=True)
         for axis, (p, more) in enumerate(each, -n):
@@ -165,7 +165,7 @@ def _axes(windows: Any) -> list[list[Place]]:
     return axes
 
 
-def _inside(windows: WindowsBeyond, axis: int, before: int) -> list[Place]:
+def _inside(windows: PaddedWindows, axis: int, before: int) -> list[Place]:
     """The cells of windows that leave the input: those inside, the last one again."""
     length, device = windows.input.shape[axis], windows.input.device
     kernel = windows.kernel

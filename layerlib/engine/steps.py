@@ -1,7 +1,7 @@
-"""What a scan does at each of its moments, with no copy that is not needed.
+"""What a scan does at each time step, with no copy that is not needed.
 
-The matrices of one moment are small, so that what surrounds a product costs as much as
-the product.
+The matrices of one time step are small, so that what surrounds a product costs as much
+as the product.
 """
 
 import torch
@@ -10,11 +10,11 @@ from torch import Tensor
 from layerlib.recipe import Product, ran, stored
 
 
-def onto(total: Tensor, product: Product) -> Tensor:
-    """``(... o), (... o) -> (... o)``: a sum with a product, which is not stored.
+def add_product(total: Tensor, product: Product) -> Tensor:
+    """``(... o), (... o) -> (... o)``: the sum of both; the product is not stored.
 
     >>> from layerlib.linear import LINEAR
-    >>> onto(torch.ones(2), LINEAR.later(torch.ones(1, 3), torch.ones(2, 3)))
+    >>> add_product(torch.ones(2), LINEAR.later(torch.ones(1, 3), torch.ones(2, 3)))
     tensor([[4., 4.]])
     """
     x, weight = map(stored, product.inputs)
@@ -24,10 +24,10 @@ def onto(total: Tensor, product: Product) -> Tensor:
     return torch.addmm(total, x, weight.T)
 
 
-def by_moment(rows: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-    """``(n, i) -> (b, i), ...``: the rows of each moment, of which there are b.
+def by_time_step(rows: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+    """``(n, i) -> (b, i), ...``: the rows of each time step, of which there are b.
 
-    >>> by_moment(torch.arange(3), [2, 1])
+    >>> by_time_step(torch.arange(3), [2, 1])
     (tensor([0, 1]), tensor([2]))
     """
     return torch.split(rows, sizes)

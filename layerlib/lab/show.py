@@ -44,7 +44,7 @@ def show(obj: Any) -> Source:
     >>> from layerlib.linear import Linear
     >>> show(Linear.forward)
     def forward(self, input: Num[Tensor, "..."]) -> Num[Tensor, "..."]:
-        \"\"\"The input against each row of the weight, plus the bias.\"\"\"
+        \"\"\"The input's dot product with each row of the weight, plus the bias.\"\"\"
         return linear(input, self.weight, self.bias)
     """
     one = obj[0] if isinstance(obj, tuple) and obj else obj

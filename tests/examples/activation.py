@@ -101,8 +101,8 @@ MISTAKES = {
             "~below(x, low, nan=False) & ~above(x, high, nan=False)",
         ),
         "the slope of elu runs over where it is not used": (
-            "(inner * keep(x, below(x, 0, nan=False))).exp()",
-            "(inner * x).exp()",
+            "(rate * keep(x, below(x, 0, nan=False))).exp()",
+            "(rate * x).exp()",
         ),
         "elu by exp, minus 1": (
             "input.clamp_min(0) + alpha * input.clamp_max(0).expm1()",
@@ -115,7 +115,7 @@ MISTAKES = {
             'if approximate == "none":\n        return input',
             'if approximate == "tanh":\n        return input',
         ),
-        "the slope of gelu is its gate": ("x, bell, value=1 /", "x, bell, value=0 /"),
+        "the slope of gelu is its gate": ("x * bell / math.sqrt", "0 * x * bell / math.sqrt"),
         "softplus without its threshold": (
             "return choose(above(x, threshold, nan=False), input, smooth)",
             "return choose(above(x, math.inf, nan=False), input, smooth)",
@@ -127,12 +127,12 @@ MISTAKES = {
         ),
         "softmax without its shift": ("exp = EXP(x - LARGEST(x))", "exp = EXP(x)"),
         "the gradient of softmax without its sum": (
-            "return product - probabilities * SOFTMAX(product)",
-            "return product - 0 * probabilities * SOFTMAX(product)",
+            "return product - probabilities * TOTAL(product)",
+            "return product - 0 * probabilities * TOTAL(product)",
         ),
         "log-softmax by the logarithm of softmax": (
-            "return shifted - LOG(SOFTMAX(EXP(shifted)))",
-            "return LOG(EXP(shifted) / SOFTMAX(EXP(shifted)))",
+            "return shifted - LOG(TOTAL(EXP(shifted)))",
+            "return LOG(EXP(shifted) / TOTAL(EXP(shifted)))",
         ),
         "prelu lets 0 through as positive": (
             "positive = above(input, 0, nan=False)\n    slanted",
@@ -195,7 +195,7 @@ MISTAKES = {
             "return nn.functional.gelu(input)",
         ),
         "torch's own softmax": (
-            "return exp / SOFTMAX(exp)",
+            "return exp / TOTAL(exp)",
             "return x.softmax(1)",
         ),
     },

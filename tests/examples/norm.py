@@ -174,7 +174,7 @@ MISTAKES = {
         "a size of 1 has a gradient": ("size > 1, told, size", "True, told, size"),
     },
     "norm contract": {
-        "a class without its line": ("    line = GROUP\n", ""),
+        "a class without its line": (", line=GROUP)", ")"),
         "another eps by default": ("eps: float | None = None", "eps: float | None = 1e-6"),
     },
     "norm purity": {

@@ -142,7 +142,7 @@ MISTAKES = {
         "a shorter bin sees the next cell": ("cells.clamp(max=end - 1)", "cells.clamp(max=end)"),
         "the last window anywhere": ("torch.where(i < m - 1, first, n - size)", "first"),
         "the largest number, and no divisor": ("return total / divisor_override", "return total"),
-        "indices given unasked": ("(MAX(seen), argmax(seen)) if return_indices else MAX(seen)\n\n\nmax_pool1d", "(MAX(seen), argmax(seen))\n\n\nmax_pool1d"),
+        "indices given unasked": ("(MAX(seen), where_largest(seen)) if return_indices else MAX(seen)\n\n\nmax_pool1d", "(MAX(seen), where_largest(seen))\n\n\nmax_pool1d"),
     },
     "pool contract": {
         "torch's own forward": ("class MaxPool2d(Pooling, nn.MaxPool2d,", "class MaxPool2d(nn.MaxPool2d, Pooling,"),

@@ -93,31 +93,31 @@ FUNCTIONS = {
 
 MISTAKES = {
     "recurrent": {
-        "the gates in another order": ("input, forget, cell, output =", "input, cell, forget, output ="),
+        "the gates in another order": ("input, forget, candidate, output =", "input, candidate, forget, output ="),
         "the sum shown without its gate": ("SIGMOID(output) * TANH(c)", "TANH(c)"),
         "the old sum never forgotten": ("SIGMOID(forget) * c", "c"),
-        "the new value enters whole": ("SIGMOID(input) * TANH(cell)", "TANH(cell)"),
+        "the new value enters whole": ("SIGMOID(input) * TANH(candidate)", "TANH(candidate)"),
         "the projection forgotten": ("h if w_hr is None else LINEAR(h, w_hr)", "h"),
         "the reset gate at the input": ("TANH(new + reset * new_h)", "TANH(reset * new + new_h)"),
         "the update gate inverted": ("(h - new) * update + new", "(new - h) * update + h"),
         "reset and update exchanged": ("reset, update, new = parts", "update, reset, new = parts"),
         "a gradient of relu at 0": ("x <= 0", "x < 0"),
         "the second bias of a layer forgotten": (
-            "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + (b_ih + b_hh)",
-            "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        read = LINEAR(rows, w_ih) + b_ih",
+            "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        projected = LINEAR(rows, w_ih) + (b_ih + b_hh)",
+            "w_ih, w_hh, b_ih, b_hh, *w_hr = weights\n        projected = LINEAR(rows, w_ih) + b_ih",
         ),
         "the second bias of a cell forgotten": (
-            "read = LINEAR(input, w_ih) + b_ih + b_hh\n    h, c = hx",
-            "read = LINEAR(input, w_ih) + b_ih\n    h, c = hx",
+            "projected = LINEAR(input, w_ih) + b_ih + b_hh\n    h, c = hx",
+            "projected = LINEAR(input, w_ih) + b_ih\n    h, c = hx",
         ),
         "the hidden bias of a GRU outside its gate": (
-            "read = LINEAR(rows, w_ih) + b_ih\n        return read, lambda read, h: gru_step(read, h, w_hh, b_hh)",
-            "read = LINEAR(rows, w_ih) + b_ih + b_hh\n        return read, lambda read, h: gru_step(read, h, w_hh, 0 * b_hh)",
+            "projected = LINEAR(rows, w_ih) + b_ih\n        return projected, lambda rows, h: gru_step(rows, h, w_hh, b_hh)",
+            "projected = LINEAR(rows, w_ih) + b_ih + b_hh\n        return projected, lambda rows, h: gru_step(rows, h, w_hh, 0 * b_hh)",
         ),
         "always a tanh": ('RELU if self.nonlinearity == "relu" else TANH', "TANH"),
-        "the gradient cut at each moment": ("step(rows, *reading)", "step(rows, *[x.detach() for x in reading])"),
+        "the gradient cut at each moment": ("step(rows, *current)", "step(rows, *[x.detach() for x in current])"),
         "the other direction's output not turned back": ("outputs[:: -1 if reverse else 1]", "outputs"),
-        "the other direction read forward": ("reversed(moments) if reverse else moments", "moments"),
+        "the other direction read forward": ("reversed(time_steps) if reverse else time_steps", "time_steps"),
         "dropout before the first layer": (" if layer else rows", " if True else rows"),
         "dropout in evaluation": ("self.dropout, self.training", "self.dropout, True"),
         "each layer reads the input": ("self.one_direction(rows, sizes,", "self.one_direction(input[0], sizes,"),
@@ -157,7 +157,7 @@ MISTAKES = {
     "recurrent purity": {
         "torch's own relu": ("lambda x: x.masked_fill(x <= 0, 0)", "torch.relu"),
         "torch's own cell": (
-            "return gru_step(read, hx, w_hh, b_hh)[0]",
+            "return gru_step(projected, hx, w_hh, b_hh)[0]",
             "return torch.gru_cell(input, hx, w_ih, w_hh, b_ih, b_hh)",
         ),
     },

@@ -115,7 +115,7 @@ MISTAKES = {
         ),
     },
     "windows contract": {
-        "a class without its line": ("    line = FOLD\n", ""),
+        "a class without its line": (", line=FOLD)", ")"),
         "dilation after padding": (
             ('    input: Shaped[Tensor, "*b c h w"],\n    kernel_size: Sizes,\n'
             "    dilation: Sizes = 1,\n    padding: Sizes = 0,\n"),

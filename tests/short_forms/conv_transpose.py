@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from layerlib.conv import BIAS, GROUPS, MERGED
-from layerlib.conv_transpose import CONV_TRANSPOSE, KERNELS
+from layerlib.conv_transpose import CONV_TRANSPOSE, TRANSPOSED_KERNELS
 from layerlib.engine.windows import Kernel
 from layerlib.windows import overlap_add, pad
 
@@ -25,7 +25,7 @@ def conv_transpose(layer: Any, x: Tensor, output_size: Any = None) -> Tensor:
     n, g = len(layer.kernel_size), layer.groups
     batch = x if x.ndim == n + 2 else x[None]
     kernel = Kernel(layer.kernel_size, layer.stride, layer.dilation)
-    stamps = CONV_TRANSPOSE(GROUPS(batch, g=g), KERNELS(layer.weight, g=g))
+    stamps = CONV_TRANSPOSE(GROUPS(batch, g=g), TRANSPOSED_KERNELS(layer.weight, g=g))
     y = MERGED(overlap_add(stamps, kernel.length(x.shape[-n:]), kernel))
     y = cropped(layer, y, output_size)
     y = y if layer.bias is None else y + BIAS[n](layer.bias)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from layerlib.conventions.axes import numbers
-from layerlib.engine.reductions import WindowsAt
+from layerlib.engine.reductions import GatheredWindows
 from layerlib.engine.windows import Kernel, Windows
 from layerlib.pool import BINS, BINS_2D, BINS_3D, SUM, UNPOOL, bins, mean_of_bins
 
@@ -61,7 +61,7 @@ def _adaptive_avg(layer: Any, x: Tensor) -> Tensor:
 def _adaptive_max(layer: Any, x: Tensor) -> Tensor:
     each = [bins(n, m) for n, m in _sizes(layer, x)]
     cells = tuple([cells.clamp(max=end - 1) for cells, end in each])
-    return WindowsAt(x, cells).tensor().max(-1).values
+    return GatheredWindows(x, cells).tensor().max(-1).values
 
 
 def _samples(layer: Any, x: Tensor, n: int) -> tuple[Tensor, ...]:
@@ -87,9 +87,9 @@ def _fractional_max(layer: Any, x: Tensor) -> Any:
     many = layer.output_size or [int(a * r) for a, r in zip(size, ratio, strict=True)]
     axes = size, many, layer.kernel_size, _samples(layer, x, n)
     cells = tuple(map(_drawn, *axes))
-    most, k = WindowsAt(x, cells).tensor().max(-1)
+    most, k = GatheredWindows(x, cells).tensor().max(-1)
     places = torch.arange(math.prod(size)).view(size).expand(x.shape)
-    at = WindowsAt(places, cells).tensor().gather(-1, k[..., None])[..., 0]
+    at = GatheredWindows(places, cells).tensor().gather(-1, k[..., None])[..., 0]
     return (most, at) if layer.return_indices else most
 
 
