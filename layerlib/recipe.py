@@ -250,7 +250,7 @@ class Reduce(Line):
     how: ClassVar[str] = "reduced"
 
     def stored(self, tensor: Tensor, **sizes: int) -> Tensor:  # type: ignore[override]
-        """The tensor, reduced by its `operation`: ``mean``, ``max`` or ``min``."""
+        """The tensor, reduced by its `operation`: ``sum``, ``mean``, ``max`` or ``min``."""
         return reduce(tensor, self.line, self.operation, **sizes)
 
     def __repr__(self) -> str:
