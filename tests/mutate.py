@@ -90,7 +90,7 @@ def noticed(plan: dict[str, Any], file: Path, source: str) -> dict[str, dict[str
             guesses = [known[mistake]] if mistake in known else sorted({*others})
             guess = failure(guesses, module) if guesses else ""
             found[group][mistake] = guess or failure(chosen, module)
-            others |= {found[group][mistake]} - {""}
+            others |= {test for test in (found[group][mistake],) if "::" in test}
     # None was noticed for another reason than the mistake.
     file.write_text(source, encoding="utf-8")
     noticing = {test for tests in found.values() for test in tests.values() if test}
