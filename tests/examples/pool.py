@@ -170,9 +170,11 @@ MISTAKES = {
         "samples of width and height exchanged": ("sample[:b].flip(-1) if n == 2", "sample[:b] if n == 2"),
         "unpooled as if windows touched": ("(m - 1) * s + k - 2 * p", "m * s - 2 * p"),
         "no batch taken off again": ("return output if has_batch else output[0]", "return output"),
+        "whole means of few digits": ('given["input"] = given["input"].double()', "pass"),
+    },
+    "conventions.pool use": {
         "channels last always": ("if has_batch and layer in LAYOUT else", "if has_batch else"),
         "autocast unheeded": ("exempt else single(layer, input).dtype", "exempt else input.dtype"),
-        "whole means not rounded": ('given["input"] = given["input"].double()', "pass"),
     },
     "engine.reductions": {
         "dilation ignored": ("(first + place * d).clamp", "(first + place).clamp"),
