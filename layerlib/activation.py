@@ -1,10 +1,10 @@
-"""Activations: the step of a network that is no sum, a bend of each number by itself.
+"""Activations: the steps that are no sum. Most bend each number by itself.
 
-The decorators say the rest. ``@each(slope)`` applies a function of one number to each
-of a tensor; its slope is a formula, or a comparison: 1 where it holds, else 0 (with
-``nan=False`` for NaN, too). What is a single move runs ``at_once``, all else in pieces
-that fit a cache. ``@normalizes(gradient)`` lets a function of the axis ``c`` run along
-any axis `dim`; the gradient is made from the output. ``@asked`` is for two tensors.
+``@each(slope, kinds)`` is for those: the slope is a formula, or a mask for 1 and 0.
+`above` and `below` make masks, true at NaN unless ``nan=False``; ``keep(x, mask)`` is
+x or 0, `choose` is `torch.where`. One operation runs ``at_once``, more in pieces that
+fit a cache. `normalizes` brings `dim` to the ``c`` of ``b c n`` and back; its gradient
+is made from the output. ``@asked(check, shapes)`` is for `prelu` and `glu`.
 """
 # isort: skip_file
 # ruff: noqa: D403
@@ -32,7 +32,7 @@ LARGEST = Reduce("b c n -> b 1 n", "max")
 TOTAL = Reduce("b c n -> b 1 n", "sum")
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
+GELU_LINEAR = 2 * math.sqrt(2 / math.pi)  # (1 + tanh u) / 2 = sigmoid(2 u): so the 2
 GELU_CUBIC = 0.044715 * GELU_LINEAR
 
 
@@ -95,7 +95,7 @@ def leaky_relu(input: Each, negative_slope: Number = 0.01) -> Each:
 def rrelu(
     input: Each, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False
 ) -> Each:
-    """`leaky_relu` with a slope drawn for each number: https://arxiv.org/abs/1505.00853."""
+    """`leaky_relu`, in training with a random slope for each number: https://arxiv.org/abs/1505.00853."""
     mean = (lower + upper) / 2
     return drawn(input, lower, upper) * input if training else leaky_relu(input, mean)
 
@@ -117,8 +117,8 @@ def prelu(input: Each, weight: Each) -> Each:
     return keep(input, positive) + PRELU(keep(input, ~positive), weight)
 
 
-def _normal_below(x: Tensor) -> Tensor:
-    """The probability that a normal number is below x."""
+def _normal_cdf(x: Tensor) -> Tensor:
+    """The probability that a standard normal variable is below x."""
     return (x * math.sqrt(0.5)).erf() * 0.5 + 0.5
 
 
@@ -126,7 +126,7 @@ def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
     """The product rule: the gate, plus x times the slope of the gate."""
     if approximate == "none":
         bell = (x * x * -0.5).exp()
-        return _normal_below(x) + x * bell / math.sqrt(2 * math.pi)
+        return _normal_cdf(x) + x * bell / math.sqrt(2 * math.pi)
     inner = x * (GELU_LINEAR + GELU_CUBIC * x * x)
     gate, inner_slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
     return gate + x * inner_slope * gate * (-inner).sigmoid()
@@ -134,9 +134,9 @@ def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
 
 @each(_gelu_slope, inplace=False)
 def gelu(input: Each, approximate: str = "none") -> Each:
-    """x times the probability that a normal number is below x: https://arxiv.org/abs/1606.08415."""
+    """x times the probability that a standard normal is below x: https://arxiv.org/abs/1606.08415."""
     if approximate == "none":
-        return input * _normal_below(input)
+        return input * _normal_cdf(input)
     return input * (input * (GELU_LINEAR + GELU_CUBIC * input * input)).sigmoid()
 
 
@@ -227,7 +227,7 @@ def silu(input: Each) -> Each:
 
 def _tanh_softplus(x: Tensor) -> Tensor:
     """tanh(softplus(x)) = n / (n + 2), where n = e^x (e^x + 2)."""
-    exp = x.clamp_max(20).exp()  # above, it is 1 even in float64
+    exp = x.clamp_max(20).exp()  # beyond 20 the ratio rounds to 1
     n = exp * (exp + 2)
     return n / (n + 2)
 
@@ -259,12 +259,12 @@ def _gated(value: Tensor, gate: Tensor) -> Tensor:
 
 @asked(even, "(..., 2 c) -> (..., c)")
 def glu(input: Each, dim: int = -1) -> Each:
-    """One half along `dim`, times sigmoid of the other: https://arxiv.org/abs/1612.08083."""
+    """The first half along `dim`, times the sigmoid of the second: https://arxiv.org/abs/1612.08083."""
     return _gated(*halves(input, dim))
 
 
 def _softmax_gradient(g: Tensor, probabilities: Tensor) -> Tensor:
-    """Probabilities add up to 1: what would raise all of them alike is subtracted."""
+    """p times (g minus its mean under p): the sum of the probabilities p stays 1."""
     product = g * probabilities
     return product - probabilities * TOTAL(product)
 
@@ -289,7 +289,7 @@ def softmin(x: Each) -> Each:
 
 
 def _log_softmax_gradient(g: Tensor, logarithms: Tensor) -> Tensor:
-    """What would raise all probabilities alike is subtracted."""
+    """Adding one number to all x changes nothing, so the slopes must add up to 0."""
     return g - EXP(logarithms) * TOTAL(g)
 
 

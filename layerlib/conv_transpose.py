@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from layerlib.conv import BIAS, GROUPS, MERGED, _Conv
 from layerlib.conventions.axes import Sizes
-from layerlib.conventions.conv import output_padding, transposed
+from layerlib.conventions.conv import padding_for, transposed
 from layerlib.conventions.signature import along
 from layerlib.engine.kernel import Kernel, resized
 from layerlib.recipe import Rearrange, Recipe
@@ -29,13 +29,13 @@ def conv_transpose(
     groups: int = 1,
     dilation: Sizes = 1,
 ) -> Num[Tensor, "..."]:
-    """``(b, i, *m), (i, o / groups, *k), (o,) -> (b, o, *n)``: a line, then stamps.
+    """``(b, i, *m), (i, o / groups, *k), (o,) -> (b, o, *n)``: stamps, added up.
 
-    Each place of the input multiplies the kernel, and is added to the output where a
-    convolution with these settings would see it: this is the gradient of that
-    convolution for its input. `padding` crops the output on both sides. With a stride,
-    a convolution gives inputs of several lengths outputs of one: `output_padding` tells
-    which of those lengths this output has. The axis ``b`` may be absent.
+    The kernel, times each place of the input, is added to the output where the windows
+    of a convolution with these settings lie: this is that convolution's gradient for
+    its input. `padding` crops the output on both sides. A convolution with a stride can
+    give inputs of several lengths the same output length: `output_padding` tells which
+    of those input lengths this output has. The axis ``b`` may be absent.
 
     Raises:
         ValueError: the weight, the input or the bias does not fit, the output has a
@@ -54,7 +54,7 @@ def conv_transpose(
     )
     y = MERGED(overlap_add(stamps, kernel.length(input.shape[2:]), kernel))
     ends = [(-p, e - p) for p, e in zip(padding, output_padding, strict=True)]
-    y = resized(y, [width for both in reversed(ends) for width in both])  # last first
+    y = resized(y, [width for both in reversed(ends) for width in both])  # as in F.pad
     return y if bias is None else y + BIAS[weight.ndim - 2](bias)
 
 
@@ -65,8 +65,8 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = conv_transpose
 class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
     """``weight`` is ``(i, o / groups, *k)``, ``bias`` ``(o,)``; both start uniform.
 
-    They lie between ``-1 / sqrt(f)`` and ``1 / sqrt(f)``, where ``f`` is the number of
-    weights ``weight[0]``.
+    They lie between ``-1 / sqrt(f)`` and ``1 / sqrt(f)``, where ``f`` is the size of
+    ``weight[0]``.
     """
 
     line = CONV_TRANSPOSE
@@ -75,7 +75,7 @@ class _ConvTranspose(_Conv, nn.modules.conv._ConvTransposeNd):  # noqa: SLF001
         self, input: Num[Tensor, "..."], output_size: Sequence[int] | None = None
     ) -> Num[Tensor, "..."]:
         """Each place of the input, stamped; plus the bias."""
-        more = output_padding(self, input, output_size)
+        more = padding_for(self, input, output_size)
         settings: Any = self.stride, self.padding, more, self.groups, self.dilation
         y: Tensor = self.by(input, self.weight, self.bias, *settings)
         return y

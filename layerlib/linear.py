@@ -1,4 +1,4 @@
-"""Linear layers: each output is a weighted sum of all inputs."""
+"""Linear layers: each output is a weighted sum of inputs, or of their products."""
 
 import math
 
@@ -20,7 +20,7 @@ def linear(
     weight: Num[Tensor, "*o i"],
     bias: Num[Tensor, "*o"] | None = None,
 ) -> Num[Tensor, "..."]:
-    """``(..., i), (o, i), (o,) -> (..., o)``: the input's dot product with each row.
+    """``(..., i), (o, i), (o,) -> (..., o)``: each row's dot product, plus the bias.
 
     A weight ``(i,)`` is a single row, and the output then has no axis ``o``. A sparse
     or jagged input is computed densely.
@@ -46,7 +46,7 @@ def bilinear(
     weight: Num[Tensor, "o i j"],
     bias: Num[Tensor, " o"] | None = None,
 ) -> Num[Tensor, "*b o"]:
-    """``(..., i), (..., j), (o, i, j), (o,) -> (..., o)``: a weight for each pair.
+    """``(..., i), (..., j), (o, i, j), (o,) -> (..., o)``: weighted pairs of features.
 
     Raises:
         ValueError: an axis of an input, the weight or the bias does not fit.

@@ -1,7 +1,7 @@
-"""Pooling: of what each window sees, one number is kept."""
+"""Pooling: each window gives one number, such as its largest or its mean."""
 
-# A class takes its docstring from the function that computes it, and `along` makes a
-# function for each number of axes.
+# `along` makes three functions of one, for 1, 2 and 3 axes: `max_pool` is their tuple.
+# The docstring of a class has the shapes of its function, `by`.
 
 import math
 from typing import Any
@@ -24,9 +24,9 @@ SUM = Reduce("b c ... k -> b c ...", "sum")
 BINS = Recipe("... w, x w -> ... x")
 BINS_2D = Recipe("... h w, y h, x w -> ... y x")
 BINS_3D = Recipe("... d h w, z d, y h, x w -> ... z y x")
-UNPOOL = Recipe("b c x, b c x w -> b c w")
+UNPOOL = Recipe("b c w, b c w x -> b c x")
 POWER = Bend("power", torch.pow)
-# Without a gradient at 0, where it would be infinite.
+# As in torch, no gradient at 0: with a power above 1 it would be infinite.
 ROOT = Bend(
     "root", lambda x, p: (x.sign() * x.abs().masked_fill(x == 0, 0)).pow(1.0 / p)
 )
@@ -46,9 +46,9 @@ def max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the largest number that each window sees.
 
-    The padding never wins. With `return_indices` also where the largest number is,
-    counted through its plane: the first on a tie; NaN is larger than any number. The
-    gradient goes there and nowhere else.
+    `ceil_mode` comes in as part of `padding`, which never wins. With `return_indices`
+    also where the largest number is, counted through its plane: of equals the first,
+    but of NaNs, which beat any number, the last. The gradient goes there alone.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -79,8 +79,8 @@ def avg_pool(
     """``(b, c, *n) -> (b, c, *m)``: the mean of what each window sees.
 
     The sum, divided by the same sum of ones. The padding counts, unless
-    `count_include_pad` is false; what `ceil_mode` adds beyond it never does. Both come
-    in as the widths of what is put around the input: the convention counts them.
+    `count_include_pad` is false; what `ceil_mode` adds beyond it never does. Here
+    both are widths to pad by: the convention has computed them.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -131,9 +131,9 @@ def lp_pool(
 ) -> Numbers:
     """``(b, c, *n) -> (b, c, *m)``: the root of the sum of the powers in each window.
 
-    Power 1 gives the sum, infinity the largest magnitude. As in torch, an odd power of
-    a negative number is negative, so a sum may have no root (NaN); and where
-    `ceil_mode` cuts a window off, its mean counts for all of its places.
+    Power 1 gives the sum, infinity the largest magnitude, minus infinity the smallest.
+    As in torch, odd powers of negative numbers are negative, so a sum may have no root
+    (NaN); and a window that `ceil_mode` cuts off is scaled up as if it were whole.
 
     Raises:
         ValueError: the input or an argument does not fit.
@@ -158,12 +158,12 @@ lp_pool1d, lp_pool2d, lp_pool3d = lp_pool
 
 
 def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
-    """``() -> (m, k), (m, 1)``: for each bin the cells from its first on, and its end.
+    """``() -> (m, k), (m, 1)``: for each bin ``k`` cells from its first on; its end.
 
     Bin ``i`` of ``m`` over ``n`` cells goes from ``i * n / m``, rounded down, to
-    ``(i + 1) * n / m``, rounded up. Where ``m`` does not divide ``n`` they overlap, and
-    some are shorter than ``k``, the most cells of a bin: those from the end on belong
-    to the next.
+    ``(i + 1) * n / m``, rounded up. Where ``m`` does not divide ``n``, neighbors may
+    overlap. A row holds ``k`` cells, at least as many as any bin has: those from the
+    end on are no part of the bin, and may lie beyond the input.
 
     Raises:
         RuntimeError: `m` is negative.
@@ -177,7 +177,7 @@ def bins(n: int, m: int) -> tuple[Int64[Tensor, "m k"], Int64[Tensor, "m 1"]]:
 
 
 def mean_of_bins(n: int, m: int) -> Band:
-    """``() -> (m, n)``: the matrix whose row ``i`` is a mean of the cells of bin ``i``.
+    """``() -> (m, n)``: the matrix whose row ``i`` takes the mean of bin ``i``.
 
     Raises:
         RuntimeError: `m` is negative.
@@ -222,7 +222,7 @@ def adaptive_max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of the `bins` of `adaptive_avg_pool2d`.
 
-    A shorter bin shows its last cell again.
+    A bin of fewer cells than ``k`` repeats its last, which changes no maximum.
 
     Raises:
         ValueError: the input or `output_size` does not fit.
@@ -253,8 +253,8 @@ def fractional_max_pool(
 ) -> Pooled:
     """``(b, c, *n) -> (b, c, *m)``: the maxima of windows at random places.
 
-    Along each axis of each plane one random number places all windows: each begins one
-    of two distances after the one before, such as 1 and 2. An `output_ratio` comes in
+    Along each axis of each plane one random number places all windows: their
+    starts lie one of two distances apart, such as 1 and 2. An `output_ratio` comes in
     as an `output_size`.
 
     Raises:
@@ -269,7 +269,7 @@ def fractional_max_pool(
 
 
 def _drawn(n: int, m: int, size: int, sample: Tensor) -> Tensor:
-    """``(b, c) -> (b, c, m, k)``: the cells of windows; a number decides the steps."""
+    """``(b, c) -> (b, c, m, k)``: the cells of each window, shifted by the sample."""
     i, sample = torch.arange(m, device=sample.device), sample[..., None]
     step = sample.new_full((), n - size) / max(m - 1, 1)
     first = ((i + sample) * step).long() - (sample * step).long()
@@ -291,8 +291,8 @@ def max_unpool(
 ) -> Float[Tensor, "..."]:
     """``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go back where they were.
 
-    All else is zero. Where inputs of several sizes have as many windows, `output_size`
-    says which it was.
+    All else is zero. Of two maxima with one index the last stays, where `UNPOOL` would
+    add them. If several input sizes give this many windows, `output_size` chooses one.
 
     Raises:
         ValueError: the input, the indices or an argument does not fit.

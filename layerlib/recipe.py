@@ -28,6 +28,7 @@ LETTERS = {
     "d": ("depth", "#a8dadc"),
     "y": ("height of the output", "#ffaaa5"),
     "x": ("width of the output", "#ffc6b3"),
+    "z": ("depth of the output", "#f0c0c8"),
     "k": ("kernel positions, merged", "#f7a8d4"),
     "kh": ("height of the kernel", "#f7a8d4"),
     "kw": ("width of the kernel", "#fbc8e4"),
@@ -43,7 +44,7 @@ LETTERS = {
 """The alphabet of the book: what a letter stands for, and its colour."""
 
 RAN: "list[Line | Bend] | None" = None
-"""Where each line and bend puts itself down as it runs, while `lab.lines` looks on."""
+"""Where each line and bend records itself as it runs, while `lab.lines` looks on."""
 
 _CHIP = (
     "background:{colour};color:#111;border-radius:.3em;padding:.05em .35em;"
@@ -53,13 +54,13 @@ _CHIP = (
 
 
 def ran(step: "Line | Bend") -> None:
-    """Puts down that a line or a bend runs, if somebody looks on."""
+    """Records that a line or a bend runs, if somebody looks on."""
     if RAN is not None:
         RAN.append(step)
 
 
 class Deferred:
-    """What has the shape of a tensor and is not stored: a line takes it like a tensor.
+    """A result that is not stored: it has a shape, and a line takes it like a tensor.
 
     `tensor` makes what it stands for. A line that is called with it asks it to `run`
     the line instead, since it knows a way that stores nothing.
@@ -147,7 +148,7 @@ class Line:
         return self.stored(*inputs, **sizes)  # type: ignore[arg-type]
 
     def stored(self, *tensors: Tensor, **sizes: int) -> Tensor:
-        """The same for inputs that are all tensors: what a kind of line is."""
+        """The result for inputs that are all tensors: each kind of line defines it."""
         raise NotImplementedError
 
     @property
@@ -207,9 +208,9 @@ def chip(name: str, how: str = "") -> str:
 
 
 class Rearrange(Line):
-    """The first move by itself: axes are split, merged, moved, and nothing is added.
+    """The first move by itself: axes are split, merged or moved; nothing is summed.
 
-    A line with the same letters on both sides gives back its input. ``*n`` stands for
+    A line whose two sides are the same gives back its input. ``*n`` stands for
     several axes: how many, or how long each is, is told in the call.
 
     >>> swap = Rearrange("h w -> w h")
@@ -237,7 +238,7 @@ class Rearrange(Line):
 
 @dataclass(frozen=True, repr=False)
 class Reduce(Line):
-    """Another reduction than the sum, over the letters that are not on the right.
+    """One tensor, reduced over the letters that are not on the right.
 
     >>> mean = Reduce("b c n -> 1 c 1", "mean")
     >>> mean(torch.arange(4.0).reshape(2, 1, 2))
@@ -250,7 +251,7 @@ class Reduce(Line):
     how: ClassVar[str] = "reduced"
 
     def stored(self, tensor: Tensor, **sizes: int) -> Tensor:  # type: ignore[override]
-        """The tensor, reduced by its `operation`: ``sum``, ``mean``, ``max`` or ``min``."""
+        """The tensor, reduced by ``sum``, ``mean``, ``max`` or ``min``."""
         return reduce(tensor, self.line, self.operation, **sizes)
 
     def __repr__(self) -> str:
@@ -340,6 +341,7 @@ class Recipe(Line):
             TypeError: an input is no tensor.
             ValueError: the number of inputs, of axes, or two sizes of one letter
                 do not fit; the message names the recipe, the letter and both sizes.
+            RuntimeError: two inputs have different dtypes.
         """
         self.sizes(*tensors)
         result: Tensor = einsum(*tensors, self.line)  # type: ignore[call-overload]
@@ -349,7 +351,7 @@ class Recipe(Line):
         """What it means: bring all inputs to one list of axes, multiply, sum.
 
         The product is stored: `cost` says how many bytes that takes. Raises what a
-        call of the recipe raises.
+        call of the recipe raises, but of two dtypes it takes the wider one.
         """
         self.sizes(*tensors)
         *ordered, summed = self.patterns
@@ -357,7 +359,7 @@ class Recipe(Line):
         return reduce(functools.reduce(torch.mul, moved), summed, "sum")
 
     def later(self, *inputs: Operand) -> "Product":
-        """The same, not stored: for what takes it piece by piece."""
+        """The same, not computed yet: some lines can take it piece by piece."""
         return Product(self, inputs)
 
     @property
@@ -407,8 +409,8 @@ class Recipe(Line):
     def cost(self, *tensors: Tensor) -> Cost:
         """Exact counts for these inputs, meta tensors too. Raises what a call raises.
 
-        The fast form multiplies as often with two inputs; with three it depends on
-        the order in which they are taken.
+        The fast form multiplies as often with two inputs, if each summed letter is in
+        both (else it sums first); with three it depends on the order of the products.
         """
         sizes = self.sizes(*tensors)
         dtype = functools.reduce(torch.promote_types, (x.dtype for x in tensors))
@@ -463,7 +465,7 @@ class Recipe(Line):
 @no_type_check  # torch.compile cannot look into what pytest wraps around it
 @dataclass(frozen=True)
 class Product(Deferred):
-    """What a recipe makes of its inputs, before it does: `Recipe.later`."""
+    """What `Recipe.later` returns: a recipe and its inputs, not computed yet."""
 
     recipe: Recipe
     inputs: tuple[Operand, ...]

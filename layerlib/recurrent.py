@@ -18,7 +18,7 @@ from layerlib.recipe import Bend
 
 SIGMOID = Bend("sigmoid", torch.sigmoid)
 TANH = Bend("tanh", torch.tanh)
-RELU = Bend("relu", lambda x: x.masked_fill(x <= 0, 0))
+RELU = Bend("relu", lambda x: x.masked_fill(x <= 0, 0))  # its slope at 0 is 0
 
 Rows = Num[Tensor, "_ _"]
 Bias = Any  # the convention replaces None by zeros
@@ -29,8 +29,8 @@ Step = Callable[..., Sequence[Tensor]]
 def rnn_step(projected: Rows, h: Rows, w_hh: Tensor, bend: Bend = TANH) -> list[Tensor]:
     """``(b, h), (b, h), (h, h) -> ((b, h),)``: input and old state, bent together.
 
-    `projected` is the input after its linear map, with both biases: it waits for no
-    state, so it is computed for all time steps at once.
+    `projected` is the input after its linear map, with both biases: it needs no
+    state, so all time steps are projected at once.
 
     Raises:
         RuntimeError: the state does not fit the weight.
@@ -45,11 +45,13 @@ def lstm_step(
 ) -> list[Tensor]:
     """``(b, 4 h), (b, h), (b, h), (4 h, h) -> ((b, h), (b, h))``: a sum with gates.
 
-    The cell state ``c`` is a sum that goes on. The gates are between 0 and 1: `forget`
-    says how much of the old sum is kept, `input` how much of the new value enters it,
-    `output` how much of it is shown, as ``h``. A projection `w_hr` makes ``h`` shorter.
+    The cell state ``c`` is a running sum. The gates are between 0 and 1: `forget` says
+    how much of the old sum is kept, `input` how much of the new value enters it,
+    `output` how much of tanh(c) is put out as ``h``. `w_hr` gives ``h`` fewer features.
 
-    Raises: what `rnn_step` raises.
+    Raises:
+        RuntimeError: the state does not fit the weight.
+        ValueError: the state does not fit the projection.
 
     Source: Hochreiter and Schmidhuber, https://doi.org/10.1162/neco.1997.9.8.1735;
     the forget gate: Gers et al., https://doi.org/10.1162/089976600300015015;
@@ -90,8 +92,8 @@ def rnn_tanh_cell(
 ) -> Rows:
     """``(b, i), (b, h), (h, i), (h, h), (h,), (h,) -> (b, h)``: tanh of a `linear`.
 
-    It is linear in the input and the state together, ``[x, h]``: a product each, and
-    then their sum. Of the two biases one would do.
+    Inside the tanh is one linear map of ``[x, h]``, written as two products and their
+    sum. One of the two biases would do.
 
     Raises:
         ValueError: a shape, a dtype or the number of states does not fit.
@@ -132,7 +134,7 @@ def lstm_cell(
     """
     projected = LINEAR(input, w_ih) + b_ih + b_hh
     h, c = hx
-    return lstm_step(projected, h, c, w_hh)
+    return tuple(lstm_step(projected, h, c, w_hh))
 
 
 @convention(cell)
@@ -171,11 +173,11 @@ def scan(
     >>> output.flatten(), last[0].flatten()
     (tensor([1., 1., 2.]), tensor([2., 1.]))
 
-    Source: the prefix sum, with a step for its plus; the rows of a
+    Source: the prefix sum, with `step` in place of the plus; the rows are those of a
     `torch.nn.utils.rnn.PackedSequence`.
     """
-    time_steps, outputs = by_time_step(input, batch_sizes), []
-    for rows in reversed(time_steps) if reverse else time_steps:
+    steps, outputs = by_time_step(input, batch_sizes), []
+    for rows in reversed(steps) if reverse else steps:
         current = [first(len(rows), x) for x in state]
         new = step(rows, *current)
         state = [renewed(*pair) for pair in zip(new, state, strict=True)]
@@ -209,9 +211,12 @@ class _Recurrent(_Uniform, nn.RNNBase):
 
     @convention(sequences)
     def layers(self, input: Any, hx: Any, weights: Any) -> tuple[Tensor, Any]:
-        """Each layer reads what the one below puts out, in one direction or both."""
-        (rows, sizes), last = input, []
-        each = zip(weights, *hx, strict=True)
+        """Each layer reads what the one below puts out, in one direction or both.
+
+        `input` is the rows, and how many there are at each time step.
+        """
+        rows, sizes = input
+        last, each = [], zip(weights, *hx, strict=True)
         for layer in range(self.num_layers):
             rows = dropout(rows, self.dropout, self.training) if layer else rows
             directions = [
@@ -233,33 +238,33 @@ class _Recurrent(_Uniform, nn.RNNBase):
 class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
     """``(t, b, i), (l, b, h) -> (t, b, o), (l, b, h)``: `torch.nn.RNN`, by `scan`.
 
-    ``l`` counts the layers, times two in both directions; ``o`` is ``h`` or ``2 h``.
+    ``l`` is the number of layers, doubled if bidirectional; ``o`` is ``h`` or ``2 h``.
     ``weight_ih_l0`` has shape ``(h, i)``, ``weight_hh_l0`` ``(h, h)``, ``bias_ih_l0``
-    and ``bias_hh_l0`` ``(h,)``; the next layer's end in ``_l1``, and in ``_l0_reverse``
-    those of the other direction. All start uniform between ``-1 / sqrt(h)`` and
-    ``1 / sqrt(h)``.
+    and ``bias_hh_l0`` ``(h,)``; names end in ``_l1`` for the next layer, which reads
+    ``o`` features, and in ``_reverse`` for the other direction. All start uniform
+    between ``-1 / sqrt(h)`` and ``1 / sqrt(h)``. `batch_first` puts ``b`` before ``t``.
     """
 
     def prepare(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
-        """The input of all time steps, projected at once; and the step that is left."""
+        """The projected input of all time steps, and the step that uses it."""
         w_ih, w_hh, b_ih, b_hh = weights
         projected = LINEAR(rows, w_ih) + (b_ih + b_hh)
         bend = RELU if self.nonlinearity == "relu" else TANH
-        return projected, lambda rows, h: rnn_step(rows, h, w_hh, bend)
+        return projected, lambda now, h: rnn_step(now, h, w_hh, bend)
 
 
 class LSTM(_Recurrent, nn.LSTM):  # type: ignore[misc]
     """``(t, b, i), ((l, b, h), ...) -> (t, b, o), ((l, b, h), ...)``: `torch.nn.LSTM`.
 
-    Computed by `scan`. The parameters are those of `RNN` with ``4 h`` rows; with a
-    projection there is ``weight_hr_l0`` of shape ``(proj_size, h)`` too.
+    By `scan`. The parameters are those of `RNN` with ``4 h`` rows; a projection adds
+    ``weight_hr_l0`` ``(proj_size, h)`` and makes ``weight_hh_l0`` ``(4 h, proj_size)``.
     """
 
     def prepare(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
-        """The input of all time steps, projected at once; and the step that is left."""
+        """The projected input of all time steps, and the step that uses it."""
         w_ih, w_hh, b_ih, b_hh, *w_hr = weights
         projected = LINEAR(rows, w_ih) + (b_ih + b_hh)
-        return projected, lambda rows, h, c: lstm_step(rows, h, c, w_hh, *w_hr)
+        return projected, lambda now, h, c: lstm_step(now, h, c, w_hh, *w_hr)
 
 
 class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
@@ -269,10 +274,10 @@ class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
     """
 
     def prepare(self, rows: Rows, *weights: Tensor) -> tuple[Rows, Step]:
-        """The input of all time steps, projected at once; and the step that is left."""
+        """The projected input of all time steps, and the step that uses it."""
         w_ih, w_hh, b_ih, b_hh = weights
         projected = LINEAR(rows, w_ih) + b_ih
-        return projected, lambda rows, h: gru_step(rows, h, w_hh, b_hh)
+        return projected, lambda now, h: gru_step(now, h, w_hh, b_hh)
 
 
 class _Cell(_Uniform, nn.RNNCellBase):
@@ -288,11 +293,11 @@ class _Cell(_Uniform, nn.RNNCellBase):
 
 
 class RNNCell(_Cell, nn.RNNCell):
-    """``(b, i), (b, h) -> (b, h)``: `torch.nn.RNNCell`, computed by `rnn_tanh_cell`.
+    """``(b, i), (b, h) -> (b, h)``: `torch.nn.RNNCell`.
 
-    Or by `rnn_relu_cell`. ``weight_ih`` has shape ``(h, i)``, ``weight_hh`` ``(h, h)``,
-    ``bias_ih`` and ``bias_hh`` ``(h,)``; all start uniform between ``-1 / sqrt(h)`` and
-    ``1 / sqrt(h)``.
+    Computed by `rnn_tanh_cell` or `rnn_relu_cell`. ``weight_ih`` has shape ``(h, i)``,
+    ``weight_hh`` ``(h, h)``, ``bias_ih`` and ``bias_hh`` ``(h,)``; all start uniform
+    between ``-1 / sqrt(h)`` and ``1 / sqrt(h)``.
     """
 
     @property

@@ -46,7 +46,7 @@ def transposed(layer: str, n: int, given: Given) -> Finish:
     return finish
 
 
-def output_padding(
+def padding_for(
     layer: Any, input: Tensor, output_size: Sequence[int] | None
 ) -> Sequence[int]:  # fmt: skip
     """What a transposed convolution adds, so that its output has the size asked for."""

@@ -146,7 +146,7 @@ class OneHot(Deferred):
         return rows.scatter(-1, self.index[..., None], 1)
 
     def run(self, line: Line, inputs: Sequence[Operand], **sizes: int) -> Tensor:
-        """``b c x, b c x w -> b c w``: numbers go where their rows are 1."""
+        """``b c w, b c w x -> b c x``: numbers go where their rows are 1."""
         x, _ = inputs
         if not isinstance(x, Tensor) or line.summed != (line.inputs[0][-1],):  # type: ignore[attr-defined]
             return super().run(line, inputs, **sizes)

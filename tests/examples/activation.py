@@ -191,7 +191,7 @@ MISTAKES = {
     "activation purity": {
         "torch's own relu": ("return input.clamp_min(0)\n", "return torch.relu(input)\n"),
         "torch's own gelu": (
-            "return input * _normal_below(input)",
+            "return input * _normal_cdf(input)",
             "return nn.functional.gelu(input)",
         ),
         "torch's own softmax": (

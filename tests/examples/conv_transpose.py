@@ -93,7 +93,7 @@ MISTAKES = {
         "the dilation ignored": ("Kernel(weight.shape[2:], stride, dilation)", "Kernel(weight.shape[2:], stride)"),
         "stride and dilation exchanged": ("Kernel(weight.shape[2:], stride, dilation)", "Kernel(weight.shape[2:], dilation, stride)"),
         "the input detached": ("GROUPS(input, g=groups)", "GROUPS(input.detach(), g=groups)"),
-        "the size that is asked for ignored": ("output_padding(self, input, output_size)", "output_padding(self, input, None)"),
+        "the size that is asked for ignored": ("padding_for(self, input, output_size)", "padding_for(self, input, None)"),
         "the letters of a convolution": ("b g i ..., g i o k -> b g o ... k", "b g i ..., g o i k -> b g o ... k"),
         "a lazy layer becomes torch's": ("    cls_to_become = ConvTranspose2d\n", "    cls_to_become = nn.ConvTranspose2d\n"),
     },

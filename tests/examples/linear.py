@@ -90,8 +90,8 @@ MISTAKES = {
             'bias: Num[Tensor, "*o"] | None',
         ),
         "a docstring without shapes": (
-            '"""``(..., i), (o, i), (o,) -> (..., o)``: the input',
-            '"""The input',
+            '"""``(..., i), (o, i), (o,) -> (..., o)``: each row',
+            '"""Each row',
         ),
         "a class without its line": ("    line = BILINEAR\n", ""),
         "other initial values": (
