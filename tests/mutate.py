@@ -144,6 +144,8 @@ def failure(chosen: list[str], module: str) -> str:
         package, _, part = name.rpartition(".")
         if package in sys.modules:  # `from package import part` would find the old one
             vars(sys.modules[package]).pop(part, None)
+    if "torch" in sys.modules:  # it counts what it has compiled
+        sys.modules["torch"].compiler.reset()
     clear_caches()  # they would take a class that is imported anew for the old one
     hooks, first = list(sys.meta_path), FirstFailure()
     # Without what takes as long as a test, to be loaded or to collect garbage.
