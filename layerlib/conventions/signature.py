@@ -3,39 +3,37 @@
 import functools
 import inspect
 from collections.abc import Callable
+from inspect import Parameter
 from types import UnionType
-from typing import Any, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import torch
 from jaxtyping import AbstractArray
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
+from layerlib.conventions.call import Call
 from layerlib.conventions.expect import expect, tensor
 
-P = ParamSpec("P")
-T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+Convention = Callable[..., Any]
+Given = dict[str, Any]
+"""Checks a call, and replaces what the function is to get in another form.
 
-Given: TypeAlias = dict[str, Any]
-Convention: TypeAlias = Callable[[str, int, Given], Callable[[Any], Any] | None]
-"""``(layer, n, given)`` -> what is done to the output, if anything.
-
-It checks the arguments of a call, which are `given` by name, defaults included, and
-replaces those that the function is to get in another form: a number becomes a tuple for
-`n` axes, 16 bits become 32, an absent batch a batch of one. `layer` is the name that
-errors begin with. What is annotated as a tensor is one, and stored densely.
+What is annotated as a tensor is one, and stored densely.
 """
 
 
 def convention(
-    prepare: Convention, *, autocast: bool = True
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    prepare: Convention, *, autocast: bool = True, inplace: bool = False
+) -> Callable[[F], F]:
     """Decorates a function, whose signature is torch's, with what torch does first.
 
-    Without `autocast` the function runs in the dtypes that `prepare` has chosen.
+    Without `autocast` the function runs in the dtypes that `prepare` has chosen. With
+    `inplace` the call has an argument of that name, which the function does not get.
 
-    >>> def doubled(layer, n, given):
-    ...     given["input"] *= 2
+    >>> def doubled(call):
+    ...     call.input *= 2
     >>> @convention(doubled)
     ... def plus(input, other=1):
     ...     return input + other
@@ -45,23 +43,18 @@ def convention(
     Raises:
         TypeError: an argument is missing, unknown, or given twice; as in any call.
     """
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        return _asked(function, prepare, function.__name__, 0, autocast=autocast)
-
-    return decorate
+    how = {"autocast": autocast, "inplace": inplace}
+    return lambda function: _asked(function, prepare, function.__name__, 0, **how)
 
 
 def along(
-    prepare: Convention,
-) -> Callable[[Callable[P, T]], tuple[Callable[P, T], Callable[P, T], Callable[P, T]]]:
+    prepare: Convention, *, inplace: bool = False
+) -> Callable[[F], tuple[F, F, F]]:
     """The same along one, two and three axes: ``conv`` gives conv1d, conv2d, conv3d."""
 
-    def decorate(
-        function: Callable[P, T],
-    ) -> tuple[Callable[P, T], Callable[P, T], Callable[P, T]]:
+    def decorate(function: F) -> tuple[F, F, F]:
         one, two, three = (
-            _asked(function, prepare, f"{function.__name__}{n}d", n, autocast=True)
+            _asked(function, prepare, f"{function.__name__}{n}d", n, inplace=inplace)
             for n in (1, 2, 3)
         )
         return one, two, three
@@ -69,23 +62,31 @@ def along(
     return decorate
 
 
-def _asked(
-    function: Callable[P, T], prepare: Convention, name: str, n: int, *, autocast: bool
-) -> Callable[P, T]:
+def _asked(  # noqa: C901
+    function: F, prepare: Convention, name: str, n: int, *,
+    autocast: bool = True, inplace: bool = False,
+) -> F:  # fmt: skip
     signature = inspect.signature(function)
+    own = signature.parameters
+    if inplace:
+        more = Parameter("inplace", Parameter.POSITIONAL_OR_KEYWORD, default=False)
+        signature = signature.replace(parameters=[*own.values(), more])
     parameters = signature.parameters.items()
     names = [*signature.parameters]
+    by_name = [key for key, p in own.items() if p.kind == p.KEYWORD_ONLY]
+    in_order = [key for key in own if key not in by_name]
     defaults = {key: p.default for key, p in parameters if p.default is not p.empty}
     tensors = [key for key, p in parameters if _is_tensor(p.annotation)]
     *_, owner, _ = ["", *function.__qualname__.split(".")]
     layer = name if owner in ("", "<locals>") else owner  # a method's is its class
 
+    old = len(inspect.signature(prepare).parameters) > 1
+
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901
         everything = (*args, *kwargs.values())
         if has_torch_function(everything):  # a proxy that is traced, a subclass
-            result: T = handle_torch_function(wrapper, everything, *args, **kwargs)
-            return result
+            return handle_torch_function(wrapper, everything, *args, **kwargs)
         given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
         known = len(given) == len(names) and len(args) <= len(names)
         if not known or any(key in kwargs for key in names[: len(args)]):
@@ -93,18 +94,29 @@ def _asked(
         for key in tensors:
             if given[key] is not None:
                 tensor(layer, key, given[key])
-        finish = prepare(layer, n, given)
+        if old:
+            finish = prepare(layer, n, given)
+        call = Call(layer, n, given)
+        if not old:
+            prepare(call)
+        elif finish is not None:
+            call.then(finish)
         for key in tensors:
-            _check_layout(layer, key, given[key])
+            _check_layout(layer, key, getattr(call, key))
+        ready = [getattr(call, key) for key in in_order]
+        named = {key: getattr(call, key) for key in by_name}
         if autocast:
-            output = function(**given)  # type: ignore[call-arg]
+            output = function(*ready, **named)
         else:
             with torch.autocast("cpu", enabled=False):
-                output = function(**given)  # type: ignore[call-arg]
-        return output if finish is None else finish(output)
+                output = function(*ready, **named)
+        for step in call.after:
+            output = step(output)
+        return output
 
     wrapper.__name__ = wrapper.__qualname__ = name
-    return wrapper
+    vars(wrapper)["__signature__"] = signature
+    return wrapper  # type: ignore[return-value]
 
 
 def _is_tensor(annotation: Any) -> bool:
