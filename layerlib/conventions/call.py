@@ -90,19 +90,25 @@ class Call:
         setattr(self, name, found)
         return found
 
-    def batched(self, n: int) -> Tensor:
-        """The input with a batch; if it had none, the output loses it again."""
+    def with_batch(self, n: int) -> Tensor:
+        """The input of channels and `n` more axes, with a batch: if need be, of one."""
         x: Tensor = self.input
         told = f"an input of shape (batch, channels, {AXES[n]}), or without the batch"
         self.expect(x.ndim in (n + 1, n + 2), told, tuple(x.shape))
-        if x.ndim == n + 1:
-            x = self.input = x[None]
+        return x if x.ndim == n + 2 else x[None]
+
+    def batched(self, n: int) -> Tensor:
+        """The same, put in its place; the output then loses that batch again."""
+        axes, x = self.input.ndim, self.with_batch(n)
+        self.input = x
+        if axes == n + 1:
             self.each(lambda y: y[0])
         return x
 
-    def laid_out(self, last: bool) -> None:
-        """The output in rows; or its channels last in memory, as those of the input."""
-        last = last and is_last(self.input)
+    def like_input(self, last: bool) -> None:
+        """The output in its dtype, and its channels `last` in memory or in rows."""
+        dtype, last = self.input.dtype, last and is_last(self.input)
+        self.each(lambda y: y.to(dtype) if y.is_floating_point() else y)
         self.each(lambda y: channels_last(y) if last else y.contiguous())
 
     def autocast(self, *names: str) -> None:

@@ -16,8 +16,7 @@ from layerlib.conventions.call import Call
 from layerlib.conventions.expect import expect, tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
-Convention = Callable[..., Any]
-Given = dict[str, Any]
+Convention = Callable[[Call], None]
 """Checks a call, and replaces what the function is to get in another form.
 
 What is annotated as a tensor is one, and stored densely.
@@ -62,7 +61,7 @@ def along(
     return decorate
 
 
-def _asked(  # noqa: C901
+def _asked(
     function: F, prepare: Convention, name: str, n: int, *,
     autocast: bool = True, inplace: bool = False,
 ) -> F:  # fmt: skip
@@ -80,10 +79,8 @@ def _asked(  # noqa: C901
     *_, owner, _ = ["", *function.__qualname__.split(".")]
     layer = name if owner in ("", "<locals>") else owner  # a method's is its class
 
-    old = len(inspect.signature(prepare).parameters) > 1
-
     @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         everything = (*args, *kwargs.values())
         if has_torch_function(everything):  # a proxy that is traced, a subclass
             return handle_torch_function(wrapper, everything, *args, **kwargs)
@@ -94,13 +91,8 @@ def _asked(  # noqa: C901
         for key in tensors:
             if given[key] is not None:
                 tensor(layer, key, given[key])
-        if old:
-            finish = prepare(layer, n, given)
         call = Call(layer, n, given)
-        if not old:
-            prepare(call)
-        elif finish is not None:
-            call.then(finish)
+        prepare(call)
         for key in tensors:
             _check_layout(layer, key, getattr(call, key))
         ready = [getattr(call, key) for key in in_order]
