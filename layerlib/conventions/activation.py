@@ -14,8 +14,9 @@ from layerlib.conventions.call import Call
 from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import Convention, convention
 from layerlib.engine.slope import of_output, sloped
-from layerlib.recipe import Bend, Line
+from layerlib.recipe import Bend
 
+Activation = Computed
 Function = Callable[..., Any]
 Values = Callable[..., Tensor]
 
@@ -30,15 +31,9 @@ TOLD = """``{shapes}``: {told}
 
 RANGES: dict[str, tuple[str, Function]] = {
     "celu": ("an alpha that is not 0", lambda alpha: alpha != 0),
-    "gelu": (
-        "approximate to be 'none' or 'tanh'",
-        lambda approximate: approximate in ("none", "tanh"),
-    ),
-    "hardtanh": ("min_val <= max_val", lambda min_val, max_val: min_val <= max_val),
-    "rrelu": (
-        "lower <= upper, both finite",
-        lambda lower, upper: lower <= upper < math.inf,
-    ),
+    "gelu": ("approximate to be 'none' or 'tanh'", lambda by: by in ("none", "tanh")),
+    "hardtanh": ("min_val <= max_val", lambda low, high: low <= high),
+    "rrelu": ("lower <= upper, both finite", lambda low, high: low <= high < math.inf),
     "softshrink": ("lambd >= 0 and finite", lambda lambd: 0 <= lambd < math.inf),
 }
 
@@ -94,26 +89,22 @@ def each(
     inplace: bool = True,
     at_once: bool = False,
 ) -> Callable[[Function], Values]:
-    """Decorates a function of one number, given its slope: it is then one of each.
+    """Decorates a function of one number that torch `takes`: it is then one of each.
 
-    Args:
-        slope: its derivative, of the same arguments: numbers, or bits for 1 and 0.
-            Without one it is derived move by move.
-        takes: which kinds of numbers torch takes.
-        gradient: instead of a slope, with the gradient of the output first.
-        inplace: whether it has an argument of that name.
-        at_once: it is a single move: no pieces, and no more than its own bits.
+    Its slope is its derivative, of the same arguments: numbers, or bits for 1 and 0;
+    or its gradient takes that of the output first. With neither it is derived move by
+    move. A single move runs `at_once`: in no pieces, with no more than its own bits.
     """
 
     def decorate(value: Function) -> Values:
         name, (_, *settings) = value.__name__, inspect.signature(value).parameters
         bend = Bend(name, sloped(value, slope, gradient, at_once=at_once))
         told, fits = RANGES.get(name, ("", lambda: True))
-        checked = [*inspect.signature(fits).parameters]
+        count = len(inspect.signature(fits).parameters)
 
         def prepare(call: Call) -> None:
             taken(call, takes)
-            given = [getattr(call, name) for name in checked]
+            given = [getattr(call, name) for name in settings[:count]]
             if not fits(*given):  # torch.compile cannot show a setting
                 call.expect(not told, told, " and ".join(map(repr, given)))
             x = call.input
@@ -157,16 +148,6 @@ def in_place(function: Values) -> Values:
     return wrapper
 
 
-def _normalized(
-    input: Tensor,
-    dim: int | None = None,
-    _stacklevel: int = 3,
-    dtype: torch.dtype | None = None,
-) -> Tensor:
-    """What the functions along an axis take."""
-    raise NotImplementedError
-
-
 def normalizes(gradient: Function | None = None) -> Callable[[Function], Values]:
     """Decorates a function of ``b c n``, given its gradient by its output.
 
@@ -181,7 +162,8 @@ def normalizes(gradient: Function | None = None) -> Callable[[Function], Values]
         def normalized(input: Tensor, *_: Any) -> Any:
             return run(input)
 
-        vars(normalized)["__signature__"] = inspect.signature(_normalized)
+        torchs = getattr(torch.nn.functional, function.__name__)
+        vars(normalized)["__signature__"] = inspect.signature(torchs)
         return asked(along_dim, "(..., c) -> (..., c)")(normalized)
 
     return decorate
@@ -253,15 +235,3 @@ def drawn(input: Tensor, lower: float, upper: float) -> Tensor:
     slope = torch.ones_like(x, memory_format=torch.contiguous_format)
     slope[x <= 0] = numbers.to(x.dtype)
     return slope
-
-
-class Activation(Computed):
-    """A layer that is a function: ``class ELU(Activation, nn.ELU, by=elu)``."""
-
-    _stacklevel = 5  # a warning names the line that called the layer
-
-    def __init_subclass__(
-        cls, *, by: Function | None = None, line: Line | None = None
-    ) -> None:
-        """Takes what the function runs as its line, where no other is given."""
-        super().__init_subclass__(by=by, line=line or (by and vars(by)["line"]))

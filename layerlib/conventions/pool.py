@@ -1,7 +1,7 @@
 """How torch asks for pooling: what it takes, refuses, and gives back."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -11,8 +11,8 @@ from layerlib.conventions.call import Call
 from layerlib.conventions.dtypes import single, wide
 from layerlib.conventions.layer import Computed
 from layerlib.engine.kernel import Kernel
-from layerlib.recipe import Line
 
+Pooling = Computed
 Number = int | float
 Sizes: TypeAlias = Any
 """One number, or one for each axis: what torch takes; a function gets a tuple."""
@@ -159,20 +159,6 @@ def unpooling(call: Call) -> None:
     near = [abs(a - b) < s for a, b, s in zip(size, default, steps, strict=False)]
     told = f"an output_size of {default}, more or less by less than {steps}"
     call.expect(len(size) == n and min(size) >= 0 and all(near), told, size)
-
-
-class Pooling(Computed):
-    """``class MaxPool2d(Pooling, nn.MaxPool2d, by=max_pool2d, line=MAX)``."""
-
-    def __init_subclass__(
-        cls, *, by: Callable[..., Any] | None = None, line: Line | None = None
-    ) -> None:
-        """Tells the shapes along the axes that the layer has."""
-        super().__init_subclass__(by=by, line=line)
-        n = int(by.__name__[-2]) if by else 0
-        for letter, names in (("*n", "d h w"), ("*m", "z y x")) if n else ():
-            told = ", ".join(names.split()[-n:])
-            cls.__doc__ = str(cls.__doc__).replace(letter, told)
 
 
 class Powers(Pooling):
