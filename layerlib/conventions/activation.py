@@ -61,21 +61,23 @@ def written(call: Call) -> None:
 def asked(
     prepare: Convention,
     shapes: str = "(...) -> (...)",
-    run: Function = lambda function: function,
+    run: Function | None = None,
     *,
     inplace: bool = False,
+    signature: inspect.Signature | None = None,
 ) -> Callable[[Function], Values]:
     """Decorates a function, by `run` first, with its convention and docstring."""
 
     def decorate(function: Function) -> Values:
-        inner = run(function)
+        own, inner = inspect.signature(function), run(function) if run else function
+        count, told, name = len(own.parameters), function.__doc__, function.__name__
 
         @functools.wraps(function)
         def wrapper(*given: Any) -> Any:
-            return inner(*given)
+            return inner(*given[:count])
 
-        told, name = function.__doc__, function.__name__
         wrapper.__doc__ = TOLD.format(told=told, name=name, shapes=shapes)
+        vars(wrapper)["__signature__"] = signature or own
         return convention(prepare, inplace=inplace)(wrapper)
 
     return decorate
@@ -149,22 +151,15 @@ def in_place(function: Values) -> Values:
 
 
 def normalizes(gradient: Function | None = None) -> Callable[[Function], Values]:
-    """Decorates a function of ``b c n``, given its gradient by its output.
+    """Decorates a function of ``b c n``, given its gradient by its output, as torch's.
 
-    It is then one of any axes, normalized along `dim`, and takes what torch's takes.
+    It is then one of any axes, normalized along `dim`.
     """
+    run = of_output("b c n -> b c n", "b n", gradient) if gradient else None
 
     def decorate(function: Function) -> Values:
-        letters = "b c n -> b c n", "b n"
-        run = of_output(*letters, gradient)(function) if gradient else function
-
-        @functools.wraps(function)
-        def normalized(input: Tensor, *_: Any) -> Any:
-            return run(input)
-
-        torchs = getattr(torch.nn.functional, function.__name__)
-        vars(normalized)["__signature__"] = inspect.signature(torchs)
-        return asked(along_dim, "(..., c) -> (..., c)")(normalized)
+        torchs = inspect.signature(getattr(torch.nn.functional, function.__name__))
+        return asked(along_dim, "(..., c) -> (..., c)", run, signature=torchs)(function)
 
     return decorate
 

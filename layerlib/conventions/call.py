@@ -1,7 +1,6 @@
 """What a function is called with: a convention says here what becomes of it."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, no_type_check
 
 import torch
@@ -29,8 +28,7 @@ def channels_last(x: Tensor) -> Tensor:
 class Call:
     """Each argument under its name, defaults included; what is put there is handed on.
 
-    Errors begin with the name `layer`; `n` is along how many axes a function runs that
-    is one of three. What `then` is told is done to the output, the last told first.
+    Errors begin with `layer`; `n` counts the axes of a function that is one of three.
     """
 
     if TYPE_CHECKING:  # the arguments
@@ -48,16 +46,21 @@ class Call:
     def expect(
         self, holds: bool, expected: str, got: object, error: Errors = ValueError
     ) -> None:
-        """Raises ``"LAYER: expected EXPECTED, got GOT"``, unless it holds."""
+        """Raises what was expected and what was got, unless it holds."""
         expect(self.layer, holds, expected, got, error)
 
     def then(self, step: Step) -> None:
-        """Has this done to the output, before what was told earlier."""
+        """Has this done to the output, before what it was told earlier."""
         self.after = (step, *self.after)
 
     def each(self, step: Step) -> None:
         """The same for each tensor of the output."""
-        self.then(partial(_each, step))
+
+        def run(output: Any) -> Any:
+            alone = isinstance(output, Tensor)  # which is quicker
+            return step(output) if alone else tree_map_only(Tensor, step, output)
+
+        self.then(run)
 
     def change(self, function: Step, *names: str) -> None:
         """Puts the function of each tensor in its place; of one given twice, one."""
@@ -134,8 +137,3 @@ class Call:
         self.change(wide, *names)
         if dtype in HALVES:
             self.each(lambda y: y.to(dtype) if y.is_floating_point() else y)
-
-
-def _each(step: Step, output: Any) -> Any:
-    alone = isinstance(output, Tensor)
-    return step(output) if alone else tree_map_only(Tensor, step, output)

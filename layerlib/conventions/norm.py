@@ -26,14 +26,14 @@ def continuous(call: Call) -> None:
 
 def _parameters(call: Call, shape: Sequence[int], *names: str) -> None:
     """Of this shape, since they would be broadcast, and of the input's dtype."""
-    x = call.input
-    some = {n: p for n in names if (p := getattr(call, n)) is not None}
+    dtype, some = call.input.dtype, {n: getattr(call, n) for n in names}
+    some = {n: p for n, p in some.items() if p is not None}
     if call.layer != "rms_norm":  # in torch a composition: it takes what it multiplies
-        kinds = {p.dtype for p in some.values()} - {x.dtype}
-        fits = not kinds or (kinds == {torch.float32} and x.dtype in HALVES)
+        kinds = {p.dtype for p in some.values()} - {dtype}
+        fits = not kinds or (kinds == {torch.float32} and dtype in HALVES)
         told = "floating-point numbers of one dtype, or 16 bits and float32 for "
-        told, got = told + ", ".join(names), f"{x.dtype} and {kinds or 'none'}"
-        call.expect(x.is_floating_point() and fits, told, got, KIND)
+        told, got = told + ", ".join(names), f"{dtype} and {kinds or 'none'}"
+        call.expect(dtype.is_floating_point and fits, told, got, KIND)
     for name, p in some.items():
         told = f"{name} of shape {tuple(shape)}"
         call.expect(p.shape == tuple(shape), told, p)
@@ -42,11 +42,6 @@ def _parameters(call: Call, shape: Sequence[int], *names: str) -> None:
 def _many(call: Call, holds: bool, what: str) -> None:
     got = f"input size {tuple(call.input.shape)}"
     call.expect(holds, f"more than 1 {what} when training", got)
-
-
-def _laid_out(call: Call, last: bool = True) -> None:
-    """The output in rows, or its channels `last`, where the input has them so."""
-    call.like_input(last and call.input.ndim in (4, 5))
 
 
 def by_channel(call: Call) -> None:
@@ -63,7 +58,7 @@ def by_channel(call: Call) -> None:
     kept = sum(getattr(call, name) is not None for name in RUNNING)
     told = f"both {' and '.join(RUNNING)} (or neither, to take the averages of the"
     call.expect(kept == 2 or (own and not kept), f"{told} input)", f"{kept} of them")
-    _laid_out(call, batch)
+    call.like_input(batch and x.ndim in (4, 5))
     if not own:
         call.change(lambda average: wide(average.detach()), *RUNNING)
         call.input = wide(x)
@@ -79,13 +74,13 @@ def by_group(call: Call) -> None:
     call.expect(fits, told, tuple(x.shape))
     _many(call, x.numel() != groups, "value per channel")
     _parameters(call, x.shape[1:2], "weight", "bias")
-    _laid_out(call)
+    call.like_input(x.ndim in (4, 5))
 
 
 def by_shape(call: Call) -> None:
     """Of `layer_norm` and `rms_norm`: the last axes become one, the others another."""
     x, shape, rms = call.input, tuple(call.normalized_shape), call.layer == "rms_norm"
-    rows, names = x.shape[: -len(shape)], ["weight"] if rms else ["weight", "bias"]
+    rows, names = x.shape[: -len(shape)], ["weight", "bias"][: 2 - rms]
     told = f"an input with the last axes {shape}, as normalized_shape (at least one)"
     fits = bool(shape) and (*rows, *shape) == tuple(x.shape)
     call.expect(fits, told, tuple(x.shape))
@@ -95,7 +90,7 @@ def by_shape(call: Call) -> None:
     kind, n = wide(x[:0]).dtype, math.prod(shape)
     call.change(lambda p: p.reshape(1, n).to(kind), *names)
     call.eps = torch.finfo(kind).eps if call.eps is None else call.eps
-    _laid_out(call, rms)
+    call.like_input(rms and x.ndim in (4, 5))
     call.input = x.reshape(math.prod(rows), n)
     call.then(lambda y: y.view_as(x))
 

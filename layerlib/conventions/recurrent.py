@@ -157,8 +157,6 @@ def _alike(
         state = list(map(wide, state))
         call.each(lambda y: y.to(dtype))
     zeros = [each[0].new_zeros(len(each[0])) for each in weights]
-    found = [
-        [cast(zero if w is None else w) for w in each]
-        for each, zero in zip(weights, zeros, strict=True)
-    ]
+    pairs = zip(weights, zeros, strict=True)
+    found = [[cast(zero if w is None else w) for w in each] for each, zero in pairs]
     return cast(x), state, found

@@ -17,10 +17,7 @@ from layerlib.conventions.expect import expect, tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 Convention = Callable[[Call], None]
-"""Checks a call, and replaces what the function is to get in another form.
-
-What is annotated as a tensor is one, and stored densely.
-"""
+"""Checks a call, in which what is annotated as a tensor is one, and changes it."""
 
 
 def convention(
@@ -28,8 +25,8 @@ def convention(
 ) -> Callable[[F], F]:
     """Decorates a function, whose signature is torch's, with what torch does first.
 
-    Without `autocast` the function runs in the dtypes that `prepare` has chosen. With
-    `inplace` the call has an argument of that name, which the function does not get.
+    Without `autocast` it runs in the dtypes that `prepare` has chosen; with `inplace`
+    the call has an argument of that name, and the function has not.
 
     >>> def doubled(call):
     ...     call.input *= 2
@@ -38,9 +35,6 @@ def convention(
     ...     return input + other
     >>> plus(3), plus(input=3, other=2)
     (7, 8)
-
-    Raises:
-        TypeError: an argument is missing, unknown, or given twice; as in any call.
     """
     how = {"autocast": autocast, "inplace": inplace}
     return lambda function: _asked(function, prepare, function.__name__, 0, **how)
@@ -51,14 +45,10 @@ def along(
 ) -> Callable[[F], tuple[F, F, F]]:
     """The same along one, two and three axes: ``conv`` gives conv1d, conv2d, conv3d."""
 
-    def decorate(function: F) -> tuple[F, F, F]:
-        one, two, three = (
-            _asked(function, prepare, f"{function.__name__}{n}d", n, inplace=inplace)
-            for n in (1, 2, 3)
-        )
-        return one, two, three
+    def of(function: F, n: int) -> F:
+        return _asked(function, prepare, f"{function.__name__}{n}d", n, inplace=inplace)
 
-    return decorate
+    return lambda function: (of(function, 1), of(function, 2), of(function, 3))
 
 
 def _asked(

@@ -162,12 +162,12 @@ MISTAKES = {
         "a cumulative average of the last batch": ("1 / float(count)", "1.0"),
         "a weight of another shape is broadcast": ("p.shape == tuple(shape), told", "True, told"),
         "running averages of nothing": ("if not x.numel():", "if False:"),
-        "channels are never last": ("call.like_input(last and", "call.like_input(False and"),
         "always 16 bits out of a local response": ("cast = x.ndim > 3 and", "cast = False and"),
         "biases of one": ('("bias", nn.init.zeros_)', '("bias", nn.init.ones_)'),
         "eps of the 16 bits": ("torch.finfo(kind).eps", "torch.finfo(x.dtype).eps"),
     },
     "conventions.call norm": {
+        "channels are never last": ("last and is_last(self.input)", "False"),
         "the output in the layout of the computation": ("if last else y.contiguous()", "if last else y"),
     },
     "conventions.cross_map norm": {
