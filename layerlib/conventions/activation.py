@@ -45,8 +45,7 @@ def taken(call: Call, takes: str = "float") -> None:
     kinds |= {"float": x.is_floating_point(), "whole": True}
     kind = next(kind for kind, holds in kinds.items() if holds)
     told = f"{takes.replace(' ', ' or ')} numbers"
-    errors = (TypeError, NotImplementedError)
-    call.expect(kind in takes.split(), told, x.dtype, errors)
+    call.expect(kind in takes.split(), told, x.dtype, (TypeError, NotImplementedError))
 
 
 def written(call: Call) -> None:
@@ -130,8 +129,7 @@ def _whole(call: Call, settings: list[str]) -> None:
         setattr(call, name, int(getattr(call, name)))
     least = min((getattr(call, name) for name in settings), default=0)
     dtype = call.input.dtype
-    fits = dtype.is_signed or least >= 0
-    call.expect(fits, f"settings that {dtype} has", least)
+    call.expect(dtype.is_signed or least >= 0, f"settings that {dtype} has", least)
 
 
 def in_place(function: Values) -> Values:
@@ -187,8 +185,7 @@ def even(call: Call) -> None:
     """An axis that has two halves."""
     taken(call)
     x, dim = call.input, call.dim
-    fits = x.ndim > 0 and x.shape[dim] % 2 == 0
-    call.expect(fits, f"an even size in axis {dim}", x)
+    call.expect(x.ndim > 0 and x.shape[dim] % 2 == 0, f"an even size in axis {dim}", x)
 
 
 def halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:

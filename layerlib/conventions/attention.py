@@ -42,7 +42,10 @@ def fits_attention(call: Call) -> None:
         q, s = (torch.arange(n, device=call.query.device) for n in scores[-2:])
         mask = added(q[:, None] < s, call.query.dtype)
     elif mask is not None:
-        mask = _seen(call, _added(call, scores, dtype))
+        mask = _added(call, scores, dtype)
+        nothing = (mask == -math.inf).all(-1, keepdim=True)
+        mask, seen = mask.masked_fill(nothing, 0), (~nothing).to(mask.dtype)
+        call.then(lambda output: output * seen)  # where all is hidden, 0 is read
     call.attn_mask = mask if mask is None else mask.expand(scores)
     call.scale = 1.0 if (call.scale, size[-1]) == (None, 0) else call.scale
     call.change(_four_axes, "attn_mask", *QKV)
@@ -86,14 +89,6 @@ def _added(call: Call, scores: Sequence[int], dtype: torch.dtype) -> Tensor:
     return added(~mask if mask.dtype == torch.bool else mask, call.query.dtype)
 
 
-def _seen(call: Call, mask: Tensor) -> Tensor:
-    """Without the rows that hide all: their output becomes 0."""
-    nothing = (mask == -math.inf).all(-1, keepdim=True)
-    seen = (~nothing).to(mask.dtype)
-    call.then(lambda output: output * seen)
-    return mask.masked_fill(nothing, 0)
-
-
 def _four_axes(x: Tensor) -> Tensor:
     """``(..., q, e) -> (b, head, q, e)``."""
     heads = x.shape[-3:] if x.ndim > 2 else (1, *x.shape)
@@ -131,8 +126,7 @@ def _single(found: tuple[Tensor, Tensor | None]) -> Any:
 
 def _check_multi_head(call: Call) -> None:
     e, heads, size = call.embed_dim_to_check, call.num_heads, tuple(call.query.shape)
-    told = "query of shape (q, e) or (q, b, e)"
-    call.expect(len(size) in (2, 3), told, size, WRONG)
+    call.expect(len(size) in (2, 3), "query of shape (q, e) or (q, b, e)", size, WRONG)
     call.expect(e % heads == 0, f"a number of heads that divides {e}", heads, WRONG)
     for name in WEIGHTS:
         call.expect(getattr(call, name) is not None, name, None, WRONG)

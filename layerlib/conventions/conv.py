@@ -68,8 +68,7 @@ def _prepared(call: Call, outputs: int) -> Kernel:
     channels = first, second * groups
     told = f"{channels[1 - outputs]} channels in axis {given.ndim - n - 1} of input"
     call.expect(x.shape[1] == channels[1 - outputs], told, given)
-    filled = 0 in x.shape[:2] or 0 not in x.shape[2:]
-    call.expect(filled, "an input with places", given)
+    call.expect(0 in x.shape[:2] or 0 not in x.shape[2:], "an input with places", given)
     fits = bias is None or bias.shape == (channels[outputs],)
     call.expect(fits, f"a bias of shape ({channels[outputs]},)", bias)
     if _lies_last(x) or _lies_last(weight):
@@ -84,8 +83,7 @@ def _lies_last(x: Tensor) -> bool:
     if x.ndim == 3 or (x.ndim == 5 and x.dtype == torch.float64):
         return False
     order = [x.stride(axis) for axis in (1, *range(x.ndim - 1, 1, -1), 0)]
-    rising = all(a <= b for a, b in itertools.pairwise(order))
-    return rising and order[0] < order[-1]
+    return all(a <= b for a, b in itertools.pairwise(order)) and order[0] < order[-1]
 
 
 def _both(call: Call, kernel: Kernel) -> list[int]:

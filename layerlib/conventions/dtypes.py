@@ -13,11 +13,7 @@ SINGLE |= {"replicate_pad1d", "replicate_pad2d", "replicate_pad3d"}
 
 
 def wide(x: Tensor) -> Tensor:
-    """``(...) -> (...)``: 16 bits as float32, and all else as it is.
-
-    A sum of many halves would be rounded at each step; in float32 it is rounded once,
-    when the result becomes a half again.
-    """
+    """16 bits as float32, where sums are rounded once; and all else as it is."""
     return x.float() if x.dtype in HALVES else x
 
 

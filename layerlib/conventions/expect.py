@@ -14,8 +14,8 @@ def expect(
 ) -> None:
     """Raises ``"LAYER: expected EXPECTED, got GOT"``, unless it holds.
 
-    Of a tensor the message says the shape. What is raised is each `error` and always a
-    RuntimeError, too: torch's kernels raise that, and who catches theirs catches ours.
+    Of a tensor the message says the shape. What is raised is each `error`, and also a
+    RuntimeError, which torch's kernels raise: who catches theirs catches ours.
 
     >>> expect("linear", 3 == 4, "3 features in the last axis", torch.ones(2, 4))
     Traceback (most recent call last):

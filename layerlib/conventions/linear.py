@@ -66,8 +66,7 @@ def positions(layer: str, n: int | tuple[int, ...]) -> tuple[int, ...]:
 def _features(call: Call, **features: int) -> None:
     for name, i in features.items():
         x = getattr(call, name)
-        told = f"{i} features in the last axis of {name}"
-        call.expect(x.shape[-1:] == (i,), told, x)
+        call.expect(x.shape[-1:] == (i,), f"{i} features in the last axis of {name}", x)
 
 
 def _bias(call: Call, told: str, shape: Sequence[int]) -> None:

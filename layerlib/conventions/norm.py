@@ -35,8 +35,7 @@ def _parameters(call: Call, shape: Sequence[int], *names: str) -> None:
         told, got = told + ", ".join(names), f"{dtype} and {kinds or 'none'}"
         call.expect(dtype.is_floating_point and fits, told, got, KIND)
     for name, p in some.items():
-        told = f"{name} of shape {tuple(shape)}"
-        call.expect(p.shape == tuple(shape), told, p)
+        call.expect(p.shape == tuple(shape), f"{name} of shape {tuple(shape)}", p)
 
 
 def _many(call: Call, holds: bool, what: str) -> None:
@@ -82,8 +81,7 @@ def by_shape(call: Call) -> None:
     x, shape, rms = call.input, tuple(call.normalized_shape), call.layer == "rms_norm"
     rows, names = x.shape[: -len(shape)], ["weight", "bias"][: 2 - rms]
     told = f"an input with the last axes {shape}, as normalized_shape (at least one)"
-    fits = bool(shape) and (*rows, *shape) == tuple(x.shape)
-    call.expect(fits, told, tuple(x.shape))
+    call.expect(bool(shape) and (*rows, *shape) == tuple(x.shape), told, tuple(x.shape))
     if rms:
         continuous(call)
     _parameters(call, shape, *names)
@@ -155,10 +153,7 @@ class EachElement(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
 
 
 class Lazy(nn.Module):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``.
-
-    It then becomes a layer of the class `to`.
-    """
+    """``(b, c, ...) -> (b, c, ...)``: it becomes a `to`, told ``c`` by an input."""
 
     cls_to_become: ClassVar[Any]
 

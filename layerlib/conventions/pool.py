@@ -40,8 +40,7 @@ def _check(call: Call, also: Sequence[torch.dtype], filled: int = 1) -> None:
     call.with_batch(call.n)
     empty = 0 in x.shape[-call.n - filled :]
     call.expect(not empty, "no empty axis but the batch", tuple(x.shape))
-    fits = x.is_floating_point() or x.dtype in also
-    call.expect(fits, "floating point", x.dtype)
+    call.expect(x.is_floating_point() or x.dtype in also, "floating point", x.dtype)
 
 
 def _ready(call: Call, also: Sequence[torch.dtype] = (), filled: int = 1) -> None:

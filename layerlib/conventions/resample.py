@@ -42,8 +42,7 @@ def resampling(call: Call) -> None:
     call.layer = layer
     size, scales = _target(call)
     got = f"an input of shape {tuple(x.shape)} and an output of size {(*size,)}"
-    fits = min(*x.shape[1:], *size) > 0
-    call.expect(fits, "channels and sizes of at least 1", got)
+    call.expect(min(*x.shape[1:], *size) > 0, "channels and sizes of at least 1", got)
     for axis, (a, b) in enumerate(zip(x.shape[2:], size, strict=True)):
         kept = a == b and (antialias or mode not in ("bicubic", "nearest-exact"))
         if kept or (mode == "nearest" and b == 2 * a):

@@ -12,11 +12,7 @@ from layerlib.conventions.call import Call
 
 
 def built(init: Callable[..., None], ours: Mapping[type, type]) -> Callable[..., None]:
-    """Torch's constructor; the layers that it builds then become ours.
-
-    Only their class is another one, so that nothing is drawn again. What was handed in
-    stays what it is.
-    """
+    """Torch's constructor; the class, no more, of what it builds then becomes ours."""
 
     @functools.wraps(init)
     def build(self: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -42,10 +38,7 @@ def fits_transformer(call: Call) -> None:
 
 
 def for_encoder(call: Call) -> None:
-    """Masks that are added, and whether that of the tokens is causal.
-
-    As in torch: layers that were handed in rely on it.
-    """
+    """Masks that are added, and whether it is causal: layers handed in rely on it."""
     masks = ("mask", "src_key_padding_mask")
     call.change(lambda mask: added(mask, call.src.dtype), *masks)
     call.is_causal = _hint(call, call.src, call.mask, call.is_causal)
@@ -62,8 +55,8 @@ def _hint(call: Call, x: Tensor, mask: Tensor | None, said: bool | None) -> bool
         return bool(said)
     first = x.ndim == 3 and call.self.layers[0].self_attn.batch_first
     size = x.shape[int(first)]
-    like = causal(size, mask.device, mask.dtype)
-    return mask.shape == like.shape and bool((mask == like).all())
+    alike = mask.shape == (size, size)
+    return alike and bool((mask == causal(size, mask.device, mask.dtype)).all())
 
 
 def causal(size: int, device: Any, dtype: torch.dtype | None) -> Tensor:

@@ -165,7 +165,7 @@ MISTAKES = {
         "True keeps, in many heads": (".masked_fill(drop, -math.inf)", ".masked_fill(~drop, -math.inf)"),
         "a token does not see itself": ("q[:, None] < s,", "q[:, None] <= s,"),
         "the last query sees all": ("q[:, None] < s,", "q[:, None] + len(s) - len(q) < s,"),
-        "a row masked everywhere is NaN": ("return mask.masked_fill(nothing, 0)", "return mask"),
+        "a row masked everywhere is NaN": ("mask.masked_fill(nothing, 0), ", "mask, "),
         "a row masked everywhere reads all": ("call.then(lambda output: output * seen)", "pass"),
         "groups of heads in another order": (
             "x.repeat_interleave(heads // groups, -3)",

@@ -160,7 +160,7 @@ MISTAKES = {
     },
     "conventions.norm": {
         "a cumulative average of the last batch": ("1 / float(count)", "1.0"),
-        "a weight of another shape is broadcast": ("p.shape == tuple(shape), told", "True, told"),
+        "a weight of another shape is broadcast": ("p.shape == tuple(shape), f", "True, f"),
         "running averages of nothing": ("if not x.numel():", "if False:"),
         "always 16 bits out of a local response": ("cast = x.ndim > 3 and", "cast = False and"),
         "biases of one": ('("bias", nn.init.zeros_)', '("bias", nn.init.ones_)'),

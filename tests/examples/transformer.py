@@ -240,7 +240,7 @@ MISTAKES = {
         "padding that is not at the end is left out": ("if encoder.mask_check and (", "if False and ("),
         "padding is left out in training": (" or first.training:", ":"),
         "padding is left out for a gradient": ("torch.is_grad_enabled() and tracked", "False"),
-        "a causal mask is not looked for": ("return mask.shape == like.shape and", "return False and"),
+        "a causal mask is not looked for": ("return alike and bool", "return False and bool"),
         "what was said is looked up": ("if said is not None or mask is None:", "if mask is None:"),
         "the masks are not added": ("lambda mask: added(mask, call.src.dtype)", "lambda mask: mask"),
         "layers that were handed in are changed": (
