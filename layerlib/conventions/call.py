@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from layerlib.conventions.axes import numbers
 from layerlib.conventions.dtypes import HALVES, wide
 from layerlib.conventions.expect import Errors, expect
 
@@ -84,10 +85,7 @@ class Call:
     def numbers(self, name: str, n: int, least: int | None = None) -> tuple[Any, ...]:
         """One number becomes one for each of `n` axes; each is `least` or more."""
         given = getattr(self, name)
-        found = tuple(given) if isinstance(given, Sequence) else (given,)
-        told = f"{name} to be a number or {n} numbers"
-        self.expect(len(found) in (1, n), told, given)
-        found = found * n if len(found) == 1 else found
+        found = numbers(self.layer, name, given, n)
         if least is not None:
             self.expect(min(found) >= least, f"{name} of at least {least}", given)
         setattr(self, name, found)
