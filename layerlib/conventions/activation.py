@@ -72,8 +72,8 @@ def asked(
         count, told, name = len(own.parameters), function.__doc__, function.__name__
 
         @functools.wraps(function)
-        def wrapper(*given: Any) -> Any:
-            return inner(*given[:count])
+        def wrapper(**given: Any) -> Any:
+            return inner(*[*given.values()][:count])
 
         wrapper.__doc__ = TOLD.format(told=told, name=name, shapes=shapes)
         vars(wrapper)["__signature__"] = signature or own
@@ -197,9 +197,8 @@ def halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 def image(call: Call) -> None:
     """An input with channels, height and width, and perhaps a batch."""
     shape = tuple(call.input.shape)
-    call.expect(
-        len(shape) in (3, 4), "an input of shape (b, c, h, w) or (c, h, w)", shape
-    )
+    told = "an input of shape (b, c, h, w) or (c, h, w)"
+    call.expect(len(shape) in (3, 4), told, shape)
 
 
 def channels(call: Call) -> None:

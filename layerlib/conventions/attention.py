@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,7 +104,7 @@ def fits_multi_head(call: Call) -> None:
     _numbers(call, *QKV, *WEIGHTS, *OTHERS)
     if call.query.ndim == 2:
         call.change(lambda x: x[:, None], *QKV)
-        call.then(_single)
+        call.then(lambda y: (y[0][:, 0], y[1] if y[1] is None else y[1][0]))
     zeros = call.query.new_zeros(1, *call.query.shape[1:])
     for bias in MORE[:2]:
         row, more = getattr(call, bias), [zeros] if call.add_zero_attn else []
@@ -117,11 +116,6 @@ def fits_multi_head(call: Call) -> None:
     call.attn_mask = None if call.is_causal else _merged(call, len(more))
     call.average_attn_weights = shown and call.average_attn_weights
     call.dropout_p = call.dropout_p if call.training else 0.0
-
-
-def _single(found: tuple[Tensor, Tensor | None]) -> Any:
-    output, weights = found
-    return output[:, 0], weights if weights is None else weights[0]
 
 
 def _check_multi_head(call: Call) -> None:

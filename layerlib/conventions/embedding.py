@@ -57,10 +57,11 @@ def bags(call: Call) -> None:
         size, got = tuple(shares.shape), shares.dtype
         call.expect(size == shape, f"{told} input's shape {shape}", size)
         call.expect(got == kind, f"{told} weight's dtype {kind}", got, TypeError)
-        errors = (ValueError, NotImplementedError)
-        call.expect(
-            mode == "sum", "mode sum for per_sample_weights", repr(mode), errors
+        told, errors = (
+            "mode sum for per_sample_weights",
+            (ValueError, NotImplementedError),
         )
+        call.expect(mode == "sum", told, repr(mode), errors)
         call.per_sample_weights = shares.reshape(-1)
     call.input = x.reshape(-1)
 
@@ -69,11 +70,11 @@ def explained(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Says which numbers are out of range: only then are they looked at."""
 
     @functools.wraps(function)
-    def wrapper(*given: Any) -> Tensor:
+    def wrapper(**given: Any) -> Tensor:
         try:
-            return function(*given)
+            return function(**given)
         except (IndexError, RuntimeError):
-            _look(function.__name__, *given)
+            _look(function.__name__, *given.values())
             raise
 
     return wrapper

@@ -19,12 +19,8 @@ AXES |= dict.fromkeys(("nearest", "nearest-exact", "area"), (1, 2, 3))
 
 def resampling(call: Call) -> None:
     """`size` and `scale_factor` get a number for each axis, or None for no scale."""
-    x, mode, antialias, aligned = (
-        call.input,
-        call.mode,
-        call.antialias,
-        call.align_corners,
-    )
+    x, mode = call.input, call.mode
+    antialias, aligned = call.antialias, call.align_corners
     call.expect(mode in AXES, f"a mode of {[*AXES]}", repr(mode))
     layer, call.layer = call.layer, f"{call.layer} with mode={mode!r}"
     axes = " or ".join(str(n + 2) for n in AXES[mode])

@@ -62,8 +62,6 @@ def _asked(
         signature = signature.replace(parameters=[*own.values(), more])
     parameters = signature.parameters.items()
     names = [*signature.parameters]
-    by_name = [key for key, p in own.items() if p.kind == p.KEYWORD_ONLY]
-    in_order = [key for key in own if key not in by_name]
     defaults = {key: p.default for key, p in parameters if p.default is not p.empty}
     tensors = [key for key, p in parameters if _is_tensor(p.annotation)]
     *_, owner, _ = ["", *function.__qualname__.split(".")]
@@ -85,13 +83,12 @@ def _asked(
         prepare(call)
         for key in tensors:
             _check_layout(layer, key, getattr(call, key))
-        ready = [getattr(call, key) for key in in_order]
-        named = {key: getattr(call, key) for key in by_name}
+        ready = {key: getattr(call, key) for key in own}
         if autocast:
-            output = function(*ready, **named)
+            output = function(**ready)
         else:
             with torch.autocast("cpu", enabled=False):
-                output = function(*ready, **named)
+                output = function(**ready)
         for step in call.after:
             output = step(output)
         return output

@@ -190,7 +190,7 @@ MISTAKES = {
         "a source of one axis is refused": ("x[None, None] if x.ndim == 1 else x", "x"),
         "a static of any size": ('"static_v": [(each, None, e // heads)]', '"static_v": [(each, None, None)]'),
         "the first weights for all": ("packed.chunk(3)", "packed.chunk(3)[:1] * 3"),
-        "a single sequence keeps its batch": ("return output[:, 0], weights", "return output, weights"),
+        "a single sequence keeps its batch": ("(y[0][:, 0], y[1] if", "(y[0], y[1] if"),
     },
     "conventions.call attention": {
         "one tensor is taken for three": ("made.get(id(x))", "x if x is None else function(x)"),
