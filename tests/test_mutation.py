@@ -49,8 +49,8 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "an array let in": ("tensor(layer, key, given[key])", "pass"),
         "arguments given twice": ("if not known or any(", "if not known and any("),
         "traced move by move": ("if has_torch_function(everything):", "if None:"),
-        "the output as it is": ("return output if finish is None else finish(output)", "return output"),
-        "the same number of axes each time": ('f"{function.__name__}{n}d", n, autocast', 'f"{function.__name__}{n}d", 1, autocast'),
+        "the output as it is": ("output = step(output)", "step(output)"),
+        "the same number of axes each time": ('f"{function.__name__}{n}d", n, inplace', 'f"{function.__name__}{n}d", 1, inplace'),
         "autocast inside all the same": ('with torch.autocast("cpu", enabled=False)', 'with torch.autocast("cpu")'),
     },
     "conventions.layer": {

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from examples import randn
+from layerlib.conventions.call import Call
 from layerlib.conventions.signature import along, convention
 
 
-def prepare(layer: str, n: int, given: dict[str, Any]) -> Any:
-    assert layer.startswith("scale")
-    given["factor"] = given["factor"] ** max(n, 1)
-    return torch.neg if given["negative"] else None
+def prepare(call: Call) -> None:
+    assert call.layer.startswith("scale")
+    call.factor = call.factor ** max(call.n, 1)
+    if call.negative:
+        call.then(torch.neg)
 
 
 @convention(prepare)

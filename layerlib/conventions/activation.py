@@ -5,20 +5,18 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable
-from inspect import Parameter, Signature
 from typing import Any
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
-from layerlib.conventions.dtypes import autocast
-from layerlib.conventions.expect import expect
+from layerlib.conventions.call import Call
 from layerlib.conventions.layer import Computed
-from layerlib.conventions.signature import Convention, Given, convention
+from layerlib.conventions.signature import Convention, convention
 from layerlib.engine.slope import of_output, sloped
-from layerlib.recipe import Bend, Line
+from layerlib.recipe import Bend
 
+Activation = Computed
 Function = Callable[..., Any]
 Values = Callable[..., Tensor]
 
@@ -33,54 +31,30 @@ TOLD = """``{shapes}``: {told}
 
 RANGES: dict[str, tuple[str, Function]] = {
     "celu": ("an alpha that is not 0", lambda alpha: alpha != 0),
-    "gelu": (
-        "approximate to be 'none' or 'tanh'",
-        lambda approximate: approximate in ("none", "tanh"),
-    ),
-    "hardtanh": ("min_val <= max_val", lambda min_val, max_val: min_val <= max_val),
-    "rrelu": (
-        "lower <= upper, both finite",
-        lambda lower, upper: lower <= upper < math.inf,
-    ),
+    "gelu": ("approximate to be 'none' or 'tanh'", lambda by: by in ("none", "tanh")),
+    "hardtanh": ("min_val <= max_val", lambda low, high: low <= high),
+    "rrelu": ("lower <= upper, both finite", lambda low, high: low <= high < math.inf),
     "softshrink": ("lambd >= 0 and finite", lambda lambd: 0 <= lambd < math.inf),
 }
 
 
-def taken(layer: str, x: Tensor, takes: str = "float") -> None:
-    """Raises, unless torch takes numbers of this kind."""
-    kind = (
-        "float" if x.is_floating_point() else "complex" if x.is_complex() else "whole"
-    )
-    kind = "bool" if x.dtype == torch.bool else kind
+def taken(call: Call, takes: str = "float") -> None:
+    """Raises, unless torch takes numbers of this kind as input."""
+    x = call.input
+    kinds = {"bool": x.dtype == torch.bool, "complex": x.is_complex()}
+    kinds |= {"float": x.is_floating_point(), "whole": True}
+    kind = next(kind for kind, holds in kinds.items() if holds)
     told = f"{takes.replace(' ', ' or ')} numbers"
-    error = (TypeError, NotImplementedError)
-    expect(layer, kind in takes.split(), told, x.dtype, error)
+    call.expect(kind in takes.split(), told, x.dtype, (TypeError, NotImplementedError))
 
 
-def written(given: Given) -> Function | None:
-    """Takes `inplace` from the arguments: then the output is put into the input."""
-    x = given["input"]
-    if not given.pop("inplace", False):
-        return None
-    if torch.is_grad_enabled() and x.requires_grad:
-        given["input"] = x.clone()  # what the gradient reads must outlive it
-    write: Function = x.copy_
-    return write
-
-
-def with_inplace(function: Function) -> Function:
-    """The function, said to take `inplace` after its own arguments."""
-    own = inspect.signature(function).parameters.values()
-    more = Parameter("inplace", Parameter.POSITIONAL_OR_KEYWORD, default=False)
-    vars(function)["__signature__"] = Signature([*own, more])
-    return function
-
-
-def documented(function: Function, name: str, shapes: str) -> Function:
-    """The function, with what all of them have in common in its docstring."""
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = TOLD.format(told=function.__doc__, name=name, shapes=shapes)
-    return function
+def written(call: Call) -> None:
+    """The output into the input, if it was asked for."""
+    x = call.input
+    if call.inplace:
+        if torch.is_grad_enabled() and x.requires_grad:
+            call.input = x.clone()  # what the gradient reads must outlive it
+        call.then(x.copy_)
 
 
 def asked(
@@ -89,19 +63,21 @@ def asked(
     run: Function | None = None,
     *,
     inplace: bool = False,
+    signature: inspect.Signature | None = None,
 ) -> Callable[[Function], Values]:
     """Decorates a function, by `run` first, with its convention and docstring."""
 
     def decorate(function: Function) -> Values:
-        names = [*inspect.signature(function).parameters]
-        inner = run(function) if run else function
+        own, inner = inspect.signature(function), run(function) if run else function
+        count, told, name = len(own.parameters), function.__doc__, function.__name__
 
         @functools.wraps(function)
         def wrapper(**given: Any) -> Any:
-            return inner(*(given[name] for name in names))
+            return inner(*[*given.values()][:count])
 
-        outer = convention(prepare)(with_inplace(wrapper) if inplace else wrapper)
-        return documented(outer, function.__name__, shapes)
+        wrapper.__doc__ = TOLD.format(told=told, name=name, shapes=shapes)
+        vars(wrapper)["__signature__"] = signature or own
+        return convention(prepare, inplace=inplace)(wrapper)
 
     return decorate
 
@@ -114,43 +90,31 @@ def each(
     inplace: bool = True,
     at_once: bool = False,
 ) -> Callable[[Function], Values]:
-    """Decorates a function of one number, given its slope: it is then one of each.
+    """Decorates a function of one number that torch `takes`: it is then one of each.
 
-    Args:
-        slope: its derivative, of the same arguments: numbers, or bits for 1 and 0.
-            Without one it is derived move by move.
-        takes: which kinds of numbers torch takes.
-        gradient: instead of a slope, with the gradient of the output first.
-        inplace: whether it has an argument of that name.
-        at_once: it is a single move: no pieces, and no more than its own bits.
+    Its slope is its derivative, of the same arguments: numbers, or bits for 1 and 0;
+    or its gradient takes that of the output first. With neither it is derived move by
+    move. A single move runs `at_once`: in no pieces, with no more than its own bits.
     """
 
     def decorate(value: Function) -> Values:
-        name, names = value.__name__, [*inspect.signature(value).parameters]
+        name, (_, *settings) = value.__name__, inspect.signature(value).parameters
         bend = Bend(name, sloped(value, slope, gradient, at_once=at_once))
         told, fits = RANGES.get(name, ("", lambda: True))
-        checked = [*inspect.signature(fits).parameters]
+        count = len(inspect.signature(fits).parameters)
 
-        def prepare(layer: str, _n: int, given: Given) -> Function | None:
-            x = given["input"]
-            taken(layer, x, takes)
-            settings = [given[n] for n in checked]
-            if not fits(*settings):  # torch.compile cannot show a setting
-                expect(
-                    layer,
-                    holds=False,
-                    expected=told,
-                    got=" and ".join(map(repr, settings)),
-                )
+        def prepare(call: Call) -> None:
+            taken(call, takes)
+            given = [getattr(call, name) for name in settings[:count]]
+            if not fits(*given):  # torch.compile cannot show a setting
+                call.expect(not told, told, " and ".join(map(repr, given)))
+            x = call.input
             if not (x.is_floating_point() or x.is_complex()):
-                given |= {n: int(given[n]) for n in names[1:]}  # as in torch
-                least = min((given[n] for n in names[1:]), default=0)
-                fit = x.dtype.is_signed or least >= 0
-                expect(layer, fit, f"settings that {x.dtype} has", least)
-            finish = written(given)
-            if layer in ("logsigmoid", "rrelu"):  # torch's keep no order of the axes
-                given["input"] = given["input"].contiguous()
-            return finish
+                _whole(call, settings)
+            if inplace:
+                written(call)
+            if name in ("logsigmoid", "rrelu"):  # torch's keep no order of the axes
+                call.input = call.input.contiguous()
 
         function = asked(prepare, run=lambda _: bend, inplace=inplace)(value)
         vars(function)["line"] = bend
@@ -159,73 +123,69 @@ def each(
     return decorate
 
 
+def _whole(call: Call, settings: list[str]) -> None:
+    """Settings of whole numbers are whole, as in torch."""
+    for name in settings:
+        setattr(call, name, int(getattr(call, name)))
+    least = min((getattr(call, name) for name in settings), default=0)
+    dtype = call.input.dtype
+    call.expect(dtype.is_signed or least >= 0, f"settings that {dtype} has", least)
+
+
 def in_place(function: Values) -> Values:
     """The same function, always in place, under its name with ``_``."""
-    *settings, _ = inspect.signature(function).parameters.values()
+    signature = inspect.signature(function)
+    *settings, _ = signature.parameters.values()
 
     def wrapper(*args: Any, **kwargs: Any) -> Tensor:
         return function(*args, **kwargs, inplace=True)
 
+    name = wrapper.__name__ = wrapper.__qualname__ = f"{function.__name__}_"
     wrapper.__module__ = function.__module__
-    wrapper.__doc__ = f"`{function.__name__}`, written into the input."
-    vars(wrapper)["__signature__"] = Signature(settings)
-    return documented(wrapper, f"{function.__name__}_", "(...) -> (...)")
+    told = f"`{function.__name__}`, written into the input."
+    wrapper.__doc__ = TOLD.format(told=told, name=name, shapes="(...) -> (...)")
+    vars(wrapper)["__signature__"] = signature.replace(parameters=settings)
+    return wrapper
 
 
 def normalizes(gradient: Function | None = None) -> Callable[[Function], Values]:
-    """Decorates a function of ``b c n``, given its gradient by its output.
+    """Decorates a function of ``b c n``, given its gradient by its output, as torch's.
 
-    It is then one of any axes, normalized along `dim`, and takes what torch's takes.
+    It is then one of any axes, normalized along `dim`.
     """
+    run = of_output("b c n -> b c n", "b n", gradient) if gradient else None
 
     def decorate(function: Function) -> Values:
-        letters = "b c n -> b c n", "b n"
-        run = of_output(*letters, gradient)(function) if gradient else function
-
-        def normalized(
-            input: Shaped[Tensor, "..."],
-            dim: int | None = None,
-            _stacklevel: int = 3,
-            dtype: torch.dtype | None = None,
-        ) -> Shaped[Tensor, "..."]:
-            del dim, dtype
-            output: Tensor = run(input)
-            return output
-
-        signature = inspect.signature(normalized)
-        vars(functools.update_wrapper(normalized, function))["__signature__"] = (
-            signature
-        )
-        return asked(along_dim, "(..., c) -> (..., c)")(normalized)
+        torchs = inspect.signature(getattr(torch.nn.functional, function.__name__))
+        return asked(along_dim, "(..., c) -> (..., c)", run, signature=torchs)(function)
 
     return decorate
 
 
-def along_dim(layer: str, _n: int, given: Given) -> Function:
+def along_dim(call: Call) -> None:
     """The input in the letters ``b c n``, where c is its axis `dim`, and back."""
-    x, dim = given["input"], given["dim"]
+    x, dim = call.input, call.dim
     if dim is None:
-        message = f"Implicit dimension choice for {layer} has been deprecated. "
+        message = f"Implicit dimension choice for {call.layer} has been deprecated. "
         message += "Change the call to include dim=X as an argument."
-        warnings.warn(message, stacklevel=given["_stacklevel"])
+        warnings.warn(message, stacklevel=call._stacklevel)  # noqa: SLF001
         dim = 0 if x.ndim in (0, 1, 3) else 1
-    x = x if given["dtype"] is None else x.to(given["dtype"])
-    taken(layer, x)
+    x = call.input = x if call.dtype is None else x.to(call.dtype)
+    taken(call)
     axes = max(1, x.ndim)
     told = f"a dim from {-axes} to {axes - 1} and no index out of range"
-    expect(layer, -axes <= dim < axes, told, dim, IndexError)
+    call.expect(-axes <= dim < axes, told, dim, IndexError)
     before, after = x.shape[: dim % axes], x.shape[dim % axes + 1 :]
     rows = (math.prod(before), -1, math.prod(after)) if x.numel() else (0, 1, 1)
-    given["input"] = x.contiguous().reshape(rows)  # torch's output has this order
-    return lambda output: output.reshape(x.shape)
+    call.input = x.contiguous().reshape(rows)  # torch's output has this order
+    call.then(lambda output: output.reshape(x.shape))
 
 
-def even(layer: str, _n: int, given: Given) -> None:
+def even(call: Call) -> None:
     """An axis that has two halves."""
-    x, dim = given["input"], given["dim"]
-    taken(layer, x)
-    fits = x.ndim > 0 and x.shape[dim] % 2 == 0
-    expect(layer, fits, f"an even size in axis {dim}", x)
+    taken(call)
+    x, dim = call.input, call.dim
+    call.expect(x.ndim > 0 and x.shape[dim] % 2 == 0, f"an even size in axis {dim}", x)
 
 
 def halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -234,29 +194,27 @@ def halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def image(_layer: str, _n: int, given: Given) -> None:
+def image(call: Call) -> None:
     """An input with channels, height and width, and perhaps a batch."""
-    shape, told = (
-        tuple(given["input"].shape),
-        "an input of shape (b, c, h, w) or (c, h, w)",
-    )
-    expect("Softmax2d", len(shape) in (3, 4), told, shape)
+    shape = tuple(call.input.shape)
+    told = "an input of shape (b, c, h, w) or (c, h, w)"
+    call.expect(len(shape) in (3, 4), told, shape)
 
 
-def channels(layer: str, _n: int, given: Given) -> Function:
+def channels(call: Call) -> None:
     """The input in the letters ``b c n``, and a slope for each c."""
-    autocast(given, "input", "weight")
-    x, weight = given["input"], given["weight"]
-    taken(layer, x)
+    call.autocast("input", "weight")
+    taken(call)
+    x, weight = call.input, call.weight
     count = x.shape[1] if x.ndim > 1 else 1
     fits = weight.ndim <= 1 and (weight.numel() == 1 or weight.numel() == count)
-    expect(layer, fits, f"a weight of 1 or {count} numbers", weight)
-    told, got = f"a weight of {x.dtype}", weight.dtype
-    expect(layer, x.dtype == got, told, got, TypeError)
+    call.expect(fits, f"a weight of 1 or {count} numbers", weight)
+    same = x.dtype == weight.dtype
+    call.expect(same, f"a weight of {x.dtype}", weight.dtype, TypeError)
     rows = (x.shape[0], count, -1) if x.ndim > 1 else (-1, 1, 1)
-    given["input"] = x.reshape(rows if x.numel() else (0, count, 1))
-    given["weight"] = weight.expand(count)
-    return lambda output: output.reshape(x.shape)
+    call.input = x.reshape(rows if x.numel() else (0, count, 1))
+    call.weight = weight.expand(count)
+    call.then(lambda output: output.reshape(x.shape))
 
 
 def drawn(input: Tensor, lower: float, upper: float) -> Tensor:
@@ -268,15 +226,3 @@ def drawn(input: Tensor, lower: float, upper: float) -> Tensor:
     slope = torch.ones_like(x, memory_format=torch.contiguous_format)
     slope[x <= 0] = numbers.to(x.dtype)
     return slope
-
-
-class Activation(Computed):
-    """A layer that is a function: ``class ELU(Activation, nn.ELU, by=elu)``."""
-
-    _stacklevel = 5  # a warning names the line that called the layer
-
-    def __init_subclass__(
-        cls, *, by: Function | None = None, line: Line | None = None
-    ) -> None:
-        """Takes what the function runs as its line, where no other is given."""
-        super().__init_subclass__(by=by, line=line or (by and vars(by)["line"]))

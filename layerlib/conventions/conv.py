@@ -1,49 +1,41 @@
 """How torch asks for convolutions: what fits, numbers for tuples, few bits, layouts."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from layerlib.conventions.axes import batched, numbers
-from layerlib.conventions.dtypes import autocast, wide
-from layerlib.conventions.expect import expect, tensor
-from layerlib.conventions.signature import Given
+from layerlib.conventions.call import Call, channels_last
+from layerlib.conventions.expect import tensor
 from layerlib.engine.kernel import Kernel
 
-Finish = Callable[[Tensor], Tensor]
 
-
-def convolution(layer: str, n: int, given: Given) -> Finish:
+def convolution(call: Call) -> None:
     """`conv1d` and its kind; `padding` becomes widths as for `pad`."""
-    finish = _prepared(layer, n, given, outputs=0)
-    size, weight = given["input"].shape[2:], given["weight"]
-    kernel = _kernel(layer, n, given)
-    both = _both(layer, given["padding"], kernel)
-    length = tuple([m + p for m, p in zip(size, both, strict=True)])
+    kernel = _prepared(call, outputs=0)
+    both = _both(call, kernel)
+    size = zip(call.input.shape[2:], both, strict=True)
+    length = tuple([m + p for m, p in size])
     told = f"a kernel that fits, dilated, into the padded input {length}"
-    expect(layer, 0 not in kernel.counts(length), told, weight)
-    if given["input"].shape[1] == 0:  # torch's output then has no channels either
-        given |= {"weight": weight[:0], "bias": None}
-    given["padding"] = [w for p in reversed(both) for w in (p // 2, p - p // 2)]
-    return finish
+    call.expect(0 not in kernel.counts(length), told, call.weight)
+    if call.input.shape[1] == 0:  # torch's output then has no channels either
+        call.weight, call.bias = call.weight[:0], None
+    call.padding = [w for p in reversed(both) for w in (p // 2, p - p // 2)]
 
 
-def transposed(layer: str, n: int, given: Given) -> Finish:
+def transposed(call: Call) -> None:
     """`conv_transpose1d` and its kind; both paddings become tuples."""
-    finish = _prepared(layer, n, given, outputs=1)
-    kernel, more = _kernel(layer, n, given), given["output_padding"]
-    crop = given["padding"] = _at_least(0, layer, "padding", given["padding"], n)
-    extra = given["output_padding"] = _at_least(0, layer, "output_padding", more, n)
+    kernel, more = _prepared(call, outputs=1), call.output_padding
+    crop = call.numbers("padding", call.n, 0)
+    extra = call.numbers("output_padding", call.n, 0)
     each = zip(extra, kernel.stride, kernel.dilation, strict=True)
     told = "output_padding less than the stride or the dilation"
-    expect(layer, all(e < max(s, d) for e, s, d in each), told, more)
-    whole = zip(kernel.length(given["input"].shape[2:]), crop, extra, strict=True)
+    call.expect(all(e < max(s, d) for e, s, d in each), told, more)
+    whole = zip(kernel.length(call.input.shape[2:]), crop, extra, strict=True)
     left = tuple([m - 2 * p + e for m, p, e in whole])
-    expect(layer, min(left) >= 0, "an output of length at least 0", left)
-    return finish
+    call.expect(min(left) >= 0, "an output of length at least 0", left)
 
 
 def padding_for(
@@ -57,71 +49,50 @@ def padding_for(
     return more
 
 
-def _prepared(layer: str, n: int, given: Given, outputs: int) -> Finish:
-    """The tensors are checked and get 32 bits, and the input a batch."""
-    names = ("input", "weight", "bias")
-    autocast(given, *names)
-    input, weight, bias = tensors = [given[name] for name in names]  # noqa: A001
-    x, had_batch = batched(layer, input, n)
-    expect(layer, weight.ndim == n + 2, f"a weight of {n + 2} axes", weight)
-    groups = given["groups"]
-    expect(layer, groups > 0, "at least one group", groups)
+def _prepared(call: Call, outputs: int) -> Kernel:
+    """The tensors fit, get 32 bits, and the input a batch; what the kernel is."""
+    names, n, groups = ("input", "weight", "bias"), call.n, call.groups
+    call.autocast(*names)
+    given, weight, bias = tensors = [getattr(call, name) for name in names]
+    x = call.batched(n)
+    call.expect(weight.ndim == n + 2, f"a weight of {n + 2} axes", weight)
+    call.expect(groups > 0, "at least one group", groups)
     dtypes = [t.dtype for t in tensors if t is not None]
-    expect(layer, len({*dtypes}) == 1, "tensors of one dtype", dtypes)
+    call.expect(len({*dtypes}) == 1, "tensors of one dtype", dtypes)
     first, second, *size = weight.shape
     told = f"channels for {groups} groups in axis 0 of weight"
-    expect(layer, first > 0 == first % groups, told, weight)
-    expect(layer, 0 not in size, "a kernel of at least one place", weight)
+    call.expect(first > 0 == first % groups, told, weight)
+    call.expect(0 not in size, "a kernel of at least one place", weight)
     told = "an output channel in axis 1 of weight"
-    expect(layer, outputs == 0 or second > 0, told, weight)
+    call.expect(outputs == 0 or second > 0, told, weight)
     channels = first, second * groups
-    told = f"{channels[1 - outputs]} channels in axis {int(had_batch)} of input"
-    expect(layer, x.shape[1] == channels[1 - outputs], told, input)
-    filled = 0 in x.shape[:2] or 0 not in x.shape[2:]
-    expect(layer, filled, "an input with places", input)
+    told = f"{channels[1 - outputs]} channels in axis {given.ndim - n - 1} of input"
+    call.expect(x.shape[1] == channels[1 - outputs], told, given)
+    call.expect(0 in x.shape[:2] or 0 not in x.shape[2:], "an input with places", given)
     fits = bias is None or bias.shape == (channels[outputs],)
-    expect(layer, fits, f"a bias of shape ({channels[outputs]},)", bias)
-    given |= {"input": wide(x), "weight": wide(weight)}
-    given["bias"] = None if bias is None else wide(bias)
-    last = _channels_last(x) or _channels_last(weight)
-    return lambda y: _finished(y.to(x.dtype), last, had_batch)
+    call.expect(fits, f"a bias of shape ({channels[outputs]},)", bias)
+    if _lies_last(x) or _lies_last(weight):
+        call.then(channels_last)
+    call.widen(*names)
+    stride, dilation = call.numbers("stride", n, 1), call.numbers("dilation", n, 1)
+    return Kernel(tuple(size), stride, dilation)
 
 
-def _finished(y: Tensor, last: bool, had_batch: bool) -> Tensor:
-    y = y.movedim(1, -1).contiguous().movedim(-1, 1) if last else y
-    return y if had_batch else y[0]
-
-
-def _channels_last(x: Tensor) -> bool:
+def _lies_last(x: Tensor) -> bool:
     """Whether channels lie innermost in memory: then the output's do, too."""
     if x.ndim == 3 or (x.ndim == 5 and x.dtype == torch.float64):
         return False
     order = [x.stride(axis) for axis in (1, *range(x.ndim - 1, 1, -1), 0)]
-    rising = all(a <= b for a, b in itertools.pairwise(order))
-    return rising and order[0] < order[-1]
+    return all(a <= b for a, b in itertools.pairwise(order)) and order[0] < order[-1]
 
 
-def _at_least(
-    least: int, layer: str, name: str, value: int | Sequence[int], n: int
-) -> tuple[int, ...]:
-    found = numbers(layer, name, value, n)
-    expect(layer, min(found) >= least, f"{name} of at least {least}", value)
-    return found
-
-
-def _kernel(layer: str, n: int, given: Given) -> Kernel:
-    for name in ("stride", "dilation"):
-        given[name] = _at_least(1, layer, name, given[name], n)
-    return Kernel(tuple(given["weight"].shape[2:]), given["stride"], given["dilation"])
-
-
-def _both(layer: str, padding: Any, kernel: Kernel) -> list[int]:
+def _both(call: Call, kernel: Kernel) -> list[int]:
     """How many zeros each axis of the input gets, before and after it together."""
-    if padding == "same":
+    if call.padding == "same":
         most = max(kernel.stride)
-        expect(layer, most == 1, "stride 1 for padding 'same'", most)
+        call.expect(most == 1, "stride 1 for padding 'same'", most)
         return [d * (k - 1) for k, d in zip(kernel.size, kernel.dilation, strict=True)]
-    if isinstance(padding, str):
-        expect(layer, padding == "valid", "padding 'same' or 'valid'", padding)
-        padding = 0
-    return [2 * p for p in _at_least(0, layer, "padding", padding, len(kernel.size))]
+    if isinstance(call.padding, str):
+        call.expect(call.padding == "valid", "padding 'same' or 'valid'", call.padding)
+        call.padding = 0
+    return [2 * p for p in call.numbers("padding", call.n, 0)]

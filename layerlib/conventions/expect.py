@@ -1,22 +1,21 @@
 """What a layer expects of its input, said in one form where it is not met."""
 
 import functools
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
+Error = type[Exception]
+Errors: TypeAlias = Error | tuple[Error, ...]
+
 
 def expect(
-    layer: str,
-    holds: bool,
-    expected: str,
-    got: object,
-    error: type[Exception] | tuple[type[Exception], ...] = ValueError,
+    layer: str, holds: bool, expected: str, got: object, error: Errors = ValueError
 ) -> None:
     """Raises ``"LAYER: expected EXPECTED, got GOT"``, unless it holds.
 
-    Of a tensor the message says the shape. What is raised is each `error` and always a
-    RuntimeError, too: torch's kernels raise that, and who catches theirs catches ours.
+    Of a tensor the message says the shape. What is raised is each `error`, and also a
+    RuntimeError, which torch's kernels raise: who catches theirs catches ours.
 
     >>> expect("linear", 3 == 4, "3 features in the last axis", torch.ones(2, 4))
     Traceback (most recent call last):
@@ -29,12 +28,7 @@ def expect(
 
 
 def tensor(layer: str, name: str, x: Any) -> Tensor:
-    """Raises a TypeError, unless it is a tensor; then this is the tensor.
-
-    >>> tensor("linear", "input", [1.0, 2.0])
-    Traceback (most recent call last):
-    TypeError: linear: expected a tensor as input, got an object of type list
-    """
+    """Raises a TypeError, unless it is a tensor; then this is the tensor."""
     kind = f"an object of type {type(x).__name__}"
     expect(layer, isinstance(x, Tensor), f"a tensor as {name}", kind, TypeError)
     given: Tensor = x
@@ -42,7 +36,7 @@ def tensor(layer: str, name: str, x: Any) -> Tensor:
 
 
 @functools.cache
-def _both(errors: tuple[type[Exception], ...]) -> type[Exception]:
+def _both(errors: tuple[Error, ...]) -> Error:
     """One class that is each error and a RuntimeError, named as the first is."""
     first = errors[0]
     bases = errors if issubclass(first, RuntimeError) else (*errors, RuntimeError)

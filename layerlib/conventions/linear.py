@@ -1,54 +1,52 @@
 """What torch checks and casts before a linear layer, and how NLinear does the same."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-from layerlib.conventions.dtypes import alike, autocast
+from layerlib.conventions.call import Call
 from layerlib.conventions.expect import expect
-from layerlib.conventions.signature import Given
 
 
-def fits_linear(layer: str, _n: int, given: Given) -> Callable[[Tensor], Tensor] | None:
+def fits_linear(call: Call) -> None:
     """Of `linear`; an input that is sparse or nested is computed densely."""
-    weight, finish = given["weight"], _dense(given)
+    x, weight = call.input, call.weight
+    if x.is_sparse or x.layout == torch.sparse_csr:
+        call.input = x.to_dense()
+    elif x.is_nested and x.layout == torch.jagged:
+        call.input = x.values()
+        call.then(lambda y: torch.nested.nested_tensor_from_jagged(y, x.offsets()))
     told = "a weight of shape (out_features, in_features) or (in_features,)"
-    expect(layer, weight.ndim in (1, 2), told, weight)
-    _check_features(layer, "input", given["input"], weight.shape[-1:])
-    _check_bias(layer, given["bias"], weight.shape[:-1])
-    autocast(given, "input", "weight", "bias")
-    alike(layer, given, "input", "weight", "bias")
-    return finish
+    call.expect(weight.ndim in (1, 2), told, weight)
+    _features(call, input=weight.shape[-1])
+    _bias(call, "", weight.shape[:-1])
+    call.autocast("input", "weight", "bias")
+    call.alike("input", "weight", "bias")
 
 
-def fits_bilinear(layer: str, _n: int, given: Given) -> None:
+def fits_bilinear(call: Call) -> None:
     """Of `bilinear`, which autocast leaves alone."""
-    one, two, weight = given["input1"], given["input2"], given["weight"]
+    one, two, weight = call.input1, call.input2, call.weight
     told = "a weight of shape (out_features, in1_features, in2_features)"
-    expect(layer, weight.ndim == 3, told, weight)
-    _check_features(layer, "input1", one, weight.shape[1:2])
-    _check_features(layer, "input2", two, weight.shape[2:])
+    call.expect(weight.ndim == 3, told, weight)
+    _features(call, input1=weight.shape[1], input2=weight.shape[2])
     got = f"{tuple(one.shape)} and {tuple(two.shape)}"
     told = "two inputs that differ in their last axis only"
-    expect(layer, one.shape[:-1] == two.shape[:-1], told, got)
-    _check_bias(layer, given["bias"], weight.shape[:1])
-    alike(layer, given, "input1", "input2", "weight", "bias")
+    call.expect(one.shape[:-1] == two.shape[:-1], told, got)
+    _bias(call, "", weight.shape[:1])
+    call.alike("input1", "input2", "weight", "bias")
 
 
-def fits_nlinear(layer: str, _n: int, given: Given) -> None:
+def fits_nlinear(call: Call) -> None:
     """Of `nlinear`: broadcasting would share one weight between positions."""
-    input, weight, bias = given["input"], given["weight"], given["bias"]  # noqa: A001
     told = "a weight of shape (*n, in_features, out_features)"
-    expect(layer, weight.ndim >= 3, told, weight)
-    *n, i, o = weight.shape
+    call.expect(call.weight.ndim >= 3, told, call.weight)
+    *n, i, o = call.weight.shape
     told = f"the last axes of the input to be (*n, in_features) = {(*n, i)}"
-    expect(layer, input.shape[-len(n) - 1 :] == (*n, i), told, input)
-    told = f"a bias of shape (*n, out_features) = {(*n, o)}"
-    expect(layer, bias is None or bias.shape == (*n, o), told, bias)
-    autocast(given, "input", "weight")
-    alike(layer, given, "input", "weight")
+    call.expect(call.input.shape[-len(n) - 1 :] == (*n, i), told, call.input)
+    _bias(call, "(*n, out_features) = ", (*n, o))
+    call.autocast("input", "weight")
+    call.alike("input", "weight")
 
 
 def positive(layer: str, argument: str, features: int) -> int:
@@ -65,22 +63,13 @@ def positions(layer: str, n: int | tuple[int, ...]) -> tuple[int, ...]:
     return several
 
 
-def _check_features(layer: str, name: str, input: Tensor, shape: torch.Size) -> None:
-    told = f"{shape[0]} features in the last axis of {name}"
-    expect(layer, input.shape[-1:] == shape, told, input)
+def _features(call: Call, **features: int) -> None:
+    for name, i in features.items():
+        x = getattr(call, name)
+        call.expect(x.shape[-1:] == (i,), f"{i} features in the last axis of {name}", x)
 
 
-def _check_bias(layer: str, bias: Tensor | None, shape: torch.Size) -> None:
-    # The addition would broadcast a bias of another shape.
-    fits = bias is None or bias.shape == shape
-    expect(layer, fits, f"a bias of shape {tuple(shape)}", bias)
-
-
-def _dense(given: Given) -> Callable[[Tensor], Any] | None:
-    x = given["input"]
-    if x.is_sparse or x.layout == torch.sparse_csr:
-        given["input"] = x.to_dense()
-    elif x.is_nested and x.layout == torch.jagged:
-        given["input"] = x.values()
-        return lambda y: torch.nested.nested_tensor_from_jagged(y, x.offsets())
-    return None
+def _bias(call: Call, told: str, shape: Sequence[int]) -> None:
+    """The addition would broadcast a bias of another shape."""
+    fits = call.bias is None or call.bias.shape == shape
+    call.expect(fits, f"a bias of shape {told}{tuple(shape)}", call.bias)

@@ -1,120 +1,108 @@
 """What torch asks of the input of a norm, and of what belongs to its features."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import instancenorm
 
+from layerlib.conventions.call import Call
 from layerlib.conventions.dtypes import HALVES, wide
-from layerlib.conventions.expect import expect, tensor
-from layerlib.conventions.signature import Given
+from layerlib.conventions.expect import tensor
 
-Finish = Callable[[Tensor], Tensor]
 CHANNELS = "an input of shape (batch, channels, ...)"
 RUNNING = ("running_mean", "running_var")
 KIND = (TypeError, NotImplementedError)
 
 
-def continuous(layer: str, x: Tensor) -> None:
+def continuous(call: Call) -> None:
     """No whole numbers."""
+    x = call.input
     fits = x.is_floating_point() or x.is_complex()
-    expect(layer, fits, "floating-point or complex input", x.dtype, KIND)
+    call.expect(fits, "floating-point or complex input", x.dtype, KIND)
 
 
-def _parameters(layer: str, given: Given, shape: Sequence[int], *names: str) -> None:
+def _parameters(call: Call, shape: Sequence[int], *names: str) -> None:
     """Of this shape, since they would be broadcast, and of the input's dtype."""
-    x, some = given["input"], {n: given[n] for n in names if given[n] is not None}
-    if layer != "rms_norm":  # in torch a composition: it takes what can be multiplied
-        kinds = {p.dtype for p in some.values()} - {x.dtype}
-        fits = not kinds or (kinds == {torch.float32} and x.dtype in HALVES)
+    dtype, some = call.input.dtype, {n: getattr(call, n) for n in names}
+    some = {n: p for n, p in some.items() if p is not None}
+    if call.layer != "rms_norm":  # in torch a composition: it takes what it multiplies
+        kinds = {p.dtype for p in some.values()} - {dtype}
+        fits = not kinds or (kinds == {torch.float32} and dtype in HALVES)
         told = "floating-point numbers of one dtype, or 16 bits and float32 for "
-        told, got = told + ", ".join(names), f"{x.dtype} and {kinds or 'none'}"
-        expect(layer, x.is_floating_point() and fits, told, got, KIND)
+        told, got = told + ", ".join(names), f"{dtype} and {kinds or 'none'}"
+        call.expect(dtype.is_floating_point and fits, told, got, KIND)
     for name, p in some.items():
-        told = f"{name} of shape {tuple(shape)}"
-        expect(layer, p.shape == tuple(shape), told, p)
+        call.expect(p.shape == tuple(shape), f"{name} of shape {tuple(shape)}", p)
 
 
-def _many(layer: str, holds: bool, what: str, x: Tensor) -> None:
-    told, got = f"more than 1 {what} when training", f"input size {tuple(x.shape)}"
-    expect(layer, holds, told, got)
+def _many(call: Call, holds: bool, what: str) -> None:
+    got = f"input size {tuple(call.input.shape)}"
+    call.expect(holds, f"more than 1 {what} when training", got)
 
 
-def laid_out(x: Tensor, last: bool = True) -> Finish:
-    """The output in rows, or its channels `last`, where the input has them so."""
-    last = last and x.ndim in (4, 5) and not x.is_contiguous()
-    if last and x.movedim(1, -1).is_contiguous():
-        return lambda y: y.movedim(1, -1).contiguous().movedim(-1, 1).to(x.dtype)
-    return lambda y: y.contiguous().to(x.dtype)
-
-
-def by_channel(layer: str, _: int, given: Given) -> Finish:
+def by_channel(call: Call) -> None:
     """Of `batch_norm` and `instance_norm`."""
-    x, eps, batch = given["input"], given["eps"], "training" in given
-    own = given["training" if batch else "use_input_stats"]
+    x, batch = call.input, hasattr(call, "training")
+    own = call.training if batch else call.use_input_stats
     count = math.prod(x.shape[2:]) * (math.prod(x.shape[:1]) if batch else 1)
     what = "value per channel" if batch else "spatial element"
-    _many(layer, not own or count != 1, what, x)
-    fits = not batch or eps > 0 or (eps == 0 and not own)
-    expect(layer, fits, "a positive eps", eps)
-    expect(layer, x.ndim >= 2, CHANNELS, tuple(x.shape))
-    _parameters(layer, given, x.shape[1:2], *RUNNING, "weight", "bias")
-    kept = sum(given[name] is not None for name in RUNNING)
-    told = (
-        f"both {' and '.join(RUNNING)} (or neither, to take the averages of the input)"
-    )
-    expect(layer, kept == 2 or (own and not kept), told, f"{kept} of them")
+    _many(call, not own or count != 1, what)
+    fits = not batch or call.eps > 0 or (call.eps == 0 and not own)
+    call.expect(fits, "a positive eps", call.eps)
+    call.expect(x.ndim >= 2, CHANNELS, tuple(x.shape))
+    _parameters(call, x.shape[1:2], *RUNNING, "weight", "bias")
+    kept = sum(getattr(call, name) is not None for name in RUNNING)
+    told = f"both {' and '.join(RUNNING)} (or neither, to take the averages of the"
+    call.expect(kept == 2 or (own and not kept), f"{told} input)", f"{kept} of them")
+    call.like_input(batch and x.ndim in (4, 5))
     if not own:
-        given |= {name: wide(given[name].detach()) for name in RUNNING}
-        given["input"] = wide(x)
+        call.change(lambda average: wide(average.detach()), *RUNNING)
+        call.input = wide(x)
     elif not x.numel():  # nothing is seen, and nothing followed
-        given |= dict.fromkeys(RUNNING)
-    return laid_out(x, batch)
+        call.running_mean = call.running_var = None
 
 
-def by_group(layer: str, _: int, given: Given) -> Finish:
+def by_group(call: Call) -> None:
     """Of `group_norm`."""
-    x, groups = given["input"], given["num_groups"]
+    x, groups = call.input, call.num_groups
     fits = x.ndim >= 2 and groups >= 1 and not x.shape[1] % groups
     told = f"{CHANNELS}, with channels for {groups} equal groups"
-    expect(layer, fits, told, tuple(x.shape))
-    _many(layer, x.numel() != groups, "value per channel", x)
-    _parameters(layer, given, x.shape[1:2], "weight", "bias")
-    return laid_out(x)
+    call.expect(fits, told, tuple(x.shape))
+    _many(call, x.numel() != groups, "value per channel")
+    _parameters(call, x.shape[1:2], "weight", "bias")
+    call.like_input(x.ndim in (4, 5))
 
 
-def by_shape(layer: str, _: int, given: Given) -> Finish:
+def by_shape(call: Call) -> None:
     """Of `layer_norm` and `rms_norm`: the last axes become one, the others another."""
-    x, shape = given["input"], tuple(given["normalized_shape"])
-    rows, names = x.shape[: -len(shape)], [n for n in ("weight", "bias") if n in given]
+    x, shape, rms = call.input, tuple(call.normalized_shape), call.layer == "rms_norm"
+    rows, names = x.shape[: -len(shape)], ["weight", "bias"][: 2 - rms]
     told = f"an input with the last axes {shape}, as normalized_shape (at least one)"
-    fits = bool(shape) and (*rows, *shape) == tuple(x.shape)
-    expect(layer, fits, told, tuple(x.shape))
-    continuous(layer, x) if layer == "rms_norm" else None
-    _parameters(layer, given, shape, *names)
+    call.expect(bool(shape) and (*rows, *shape) == tuple(x.shape), told, tuple(x.shape))
+    if rms:
+        continuous(call)
+    _parameters(call, shape, *names)
     kind, n = wide(x[:0]).dtype, math.prod(shape)
-    given |= {
-        k: None if given[k] is None else given[k].reshape(1, n).to(kind) for k in names
-    }
-    given["eps"] = torch.finfo(kind).eps if given["eps"] is None else given["eps"]
-    given["input"] = x.reshape(math.prod(rows), n)
-    finish = laid_out(x, layer == "rms_norm")
-    return lambda y: finish(y.view_as(x))
+    call.change(lambda p: p.reshape(1, n).to(kind), *names)
+    call.eps = torch.finfo(kind).eps if call.eps is None else call.eps
+    call.like_input(rms and x.ndim in (4, 5))
+    call.input = x.reshape(math.prod(rows), n)
+    call.then(lambda y: y.view_as(x))
 
 
-def by_neighbors(layer: str, _: int, given: Given) -> Finish:
+def by_neighbors(call: Call) -> None:
     """Of `local_response_norm`."""
-    x, size = given["input"], given["size"]
+    x, size = call.input, call.size
     told = "an input of shape (batch, channels, *n) and a positive size"
-    expect(layer, x.ndim >= 3 and size >= 1, told, f"{tuple(x.shape)} and {size}")
-    given["input"] = wide(x)
+    call.expect(x.ndim >= 3 and size >= 1, told, f"{tuple(x.shape)} and {size}")
+    call.input = wide(x)
     # torch pools the squares of three axes and more, and in autocast with 32 bits.
     cast = x.ndim > 3 and x.is_cpu and torch.is_autocast_enabled("cpu")
-    kind = given["input"].dtype if cast else x.dtype
-    return lambda y: y.to(kind) if x.numel() else x
+    kind = call.input.dtype if cast else x.dtype
+    call.then(lambda y: y.to(kind) if x.numel() else x)
 
 
 class Affine(nn.Module):
@@ -165,10 +153,7 @@ class EachElement(Affine, instancenorm._InstanceNorm):  # noqa: SLF001
 
 
 class Lazy(nn.Module):
-    """``(b, c, ...) -> (b, c, ...)``: its first input tells it ``c``.
-
-    It then becomes a layer of the class `to`.
-    """
+    """``(b, c, ...) -> (b, c, ...)``: it becomes a `to`, told ``c`` by an input."""
 
     cls_to_become: ClassVar[Any]
 

@@ -3,76 +3,63 @@
 import functools
 import inspect
 from collections.abc import Callable
+from inspect import Parameter
 from types import UnionType
-from typing import Any, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import torch
 from jaxtyping import AbstractArray
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
+from layerlib.conventions.call import Call
 from layerlib.conventions.expect import expect, tensor
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-Given: TypeAlias = dict[str, Any]
-Convention: TypeAlias = Callable[[str, int, Given], Callable[[Any], Any] | None]
-"""``(layer, n, given)`` -> what is done to the output, if anything.
-
-It checks the arguments of a call, which are `given` by name, defaults included, and
-replaces those that the function is to get in another form: a number becomes a tuple for
-`n` axes, 16 bits become 32, an absent batch a batch of one. `layer` is the name that
-errors begin with. What is annotated as a tensor is one, and stored densely.
-"""
+F = TypeVar("F", bound=Callable[..., Any])
+Convention = Callable[[Call], None]
+"""Checks a call, in which what is annotated as a tensor is one, and changes it."""
 
 
 def convention(
-    prepare: Convention, *, autocast: bool = True
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    prepare: Convention, *, autocast: bool = True, inplace: bool = False
+) -> Callable[[F], F]:
     """Decorates a function, whose signature is torch's, with what torch does first.
 
-    Without `autocast` the function runs in the dtypes that `prepare` has chosen.
+    Without `autocast` it runs in the dtypes that `prepare` has chosen; with `inplace`
+    the call has an argument of that name, and the function has not.
 
-    >>> def doubled(layer, n, given):
-    ...     given["input"] *= 2
+    >>> def doubled(call):
+    ...     call.input *= 2
     >>> @convention(doubled)
     ... def plus(input, other=1):
     ...     return input + other
     >>> plus(3), plus(input=3, other=2)
     (7, 8)
-
-    Raises:
-        TypeError: an argument is missing, unknown, or given twice; as in any call.
     """
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        return _asked(function, prepare, function.__name__, 0, autocast=autocast)
-
-    return decorate
+    how = {"autocast": autocast, "inplace": inplace}
+    return lambda function: _asked(function, prepare, function.__name__, 0, **how)
 
 
 def along(
-    prepare: Convention,
-) -> Callable[[Callable[P, T]], tuple[Callable[P, T], Callable[P, T], Callable[P, T]]]:
+    prepare: Convention, *, inplace: bool = False
+) -> Callable[[F], tuple[F, F, F]]:
     """The same along one, two and three axes: ``conv`` gives conv1d, conv2d, conv3d."""
 
-    def decorate(
-        function: Callable[P, T],
-    ) -> tuple[Callable[P, T], Callable[P, T], Callable[P, T]]:
-        one, two, three = (
-            _asked(function, prepare, f"{function.__name__}{n}d", n, autocast=True)
-            for n in (1, 2, 3)
-        )
-        return one, two, three
+    def of(function: F, n: int) -> F:
+        return _asked(function, prepare, f"{function.__name__}{n}d", n, inplace=inplace)
 
-    return decorate
+    return lambda function: (of(function, 1), of(function, 2), of(function, 3))
 
 
 def _asked(
-    function: Callable[P, T], prepare: Convention, name: str, n: int, *, autocast: bool
-) -> Callable[P, T]:
+    function: F, prepare: Convention, name: str, n: int, *,
+    autocast: bool = True, inplace: bool = False,
+) -> F:  # fmt: skip
     signature = inspect.signature(function)
+    own = signature.parameters
+    if inplace:
+        more = Parameter("inplace", Parameter.POSITIONAL_OR_KEYWORD, default=False)
+        signature = signature.replace(parameters=[*own.values(), more])
     parameters = signature.parameters.items()
     names = [*signature.parameters]
     defaults = {key: p.default for key, p in parameters if p.default is not p.empty}
@@ -81,11 +68,10 @@ def _asked(
     layer = name if owner in ("", "<locals>") else owner  # a method's is its class
 
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         everything = (*args, *kwargs.values())
         if has_torch_function(everything):  # a proxy that is traced, a subclass
-            result: T = handle_torch_function(wrapper, everything, *args, **kwargs)
-            return result
+            return handle_torch_function(wrapper, everything, *args, **kwargs)
         given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
         known = len(given) == len(names) and len(args) <= len(names)
         if not known or any(key in kwargs for key in names[: len(args)]):
@@ -93,18 +79,23 @@ def _asked(
         for key in tensors:
             if given[key] is not None:
                 tensor(layer, key, given[key])
-        finish = prepare(layer, n, given)
+        call = Call(layer, n, given)
+        prepare(call)
         for key in tensors:
-            _check_layout(layer, key, given[key])
+            _check_layout(layer, key, getattr(call, key))
+        ready = {key: getattr(call, key) for key in own}
         if autocast:
-            output = function(**given)  # type: ignore[call-arg]
+            output = function(**ready)
         else:
             with torch.autocast("cpu", enabled=False):
-                output = function(**given)  # type: ignore[call-arg]
-        return output if finish is None else finish(output)
+                output = function(**ready)
+        for step in call.after:
+            output = step(output)
+        return output
 
     wrapper.__name__ = wrapper.__qualname__ = name
-    return wrapper
+    vars(wrapper)["__signature__"] = signature
+    return wrapper  # type: ignore[return-value]
 
 
 def _is_tensor(annotation: Any) -> bool:

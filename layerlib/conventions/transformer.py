@@ -8,16 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from layerlib.conventions.attention import added
-from layerlib.conventions.expect import expect
-from layerlib.conventions.signature import Given
+from layerlib.conventions.call import Call
 
 
 def built(init: Callable[..., None], ours: Mapping[type, type]) -> Callable[..., None]:
-    """Torch's constructor; the layers that it builds then become ours.
-
-    Only their class is another one, so that nothing is drawn again. What was handed in
-    stays what it is.
-    """
+    """Torch's constructor; the class, no more, of what it builds then becomes ours."""
 
     @functools.wraps(init)
     def build(self: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -30,45 +25,38 @@ def built(init: Callable[..., None], ours: Mapping[type, type]) -> Callable[...,
     return build
 
 
-def fits_transformer(_: str, __: int, given: Given) -> None:
+def fits_transformer(call: Call) -> None:
     """Source and target of one batch, and of the features of the model."""
-    model, src, tgt = given["self"], given["src"], given["tgt"]
+    model, src, tgt = call.self, call.src, call.tgt
     at, found = 1 - model.batch_first, f"{tuple(src.shape)} and {tuple(tgt.shape)}"
     alike = src.ndim == tgt.ndim in (2, 3)
     alike = alike and (src.ndim == 2 or src.shape[at] == tgt.shape[at])
     told = f"src and tgt of one batch in axis {at}, or without"
-    expect("Transformer", alike, told, found, (ValueError, IndexError))
+    call.expect(alike, told, found, (ValueError, IndexError))
     told = f"{model.d_model} features in the last axis of src and tgt"
-    features = src.shape[-1] == tgt.shape[-1] == model.d_model
-    expect("Transformer", features, told, found)
+    call.expect(src.shape[-1] == tgt.shape[-1] == model.d_model, told, found)
 
 
-def for_encoder(_: str, __: int, given: Given) -> None:
-    """Masks that are added, and whether that of the tokens is causal.
-
-    As in torch: layers that were handed in rely on it.
-    """
-    for name in ("mask", "src_key_padding_mask"):
-        mask = given[name]
-        given[name] = mask if mask is None else added(mask, given["src"].dtype)
-    given["is_causal"] = hint(given, "src", "mask", "is_causal")
+def for_encoder(call: Call) -> None:
+    """Masks that are added, and whether it is causal: layers handed in rely on it."""
+    masks = ("mask", "src_key_padding_mask")
+    call.change(lambda mask: added(mask, call.src.dtype), *masks)
+    call.is_causal = _hint(call, call.src, call.mask, call.is_causal)
 
 
-def for_decoder(_: str, __: int, given: Given) -> None:
+def for_decoder(call: Call) -> None:
     """Whether the mask of the target is causal."""
-    given["tgt_is_causal"] = hint(given, "tgt", "tgt_mask", "tgt_is_causal")
+    call.tgt_is_causal = _hint(call, call.tgt, call.tgt_mask, call.tgt_is_causal)
 
 
-def hint(given: Given, tokens: str, mask: str, said: str) -> bool:
+def _hint(call: Call, x: Tensor, mask: Tensor | None, said: bool | None) -> bool:
     """What was said; or, where nothing was, whether the mask looks causal."""
-    x, m = given[tokens], given[mask]
-    if given[said] is not None or m is None:
-        return bool(given[said])
-    first = x.ndim == 3 and given["self"].layers[0].self_attn.batch_first
+    if said is not None or mask is None:
+        return bool(said)
+    first = x.ndim == 3 and call.self.layers[0].self_attn.batch_first
     size = x.shape[int(first)]
-    return m.shape == (size, size) and bool(
-        (m == causal(size, m.device, m.dtype)).all()
-    )
+    alike = mask.shape == (size, size)
+    return alike and bool((mask == causal(size, mask.device, mask.dtype)).all())
 
 
 def causal(size: int, device: Any, dtype: torch.dtype | None) -> Tensor:

@@ -147,15 +147,15 @@ MISTAKES = {
         ),
         "one slope for all channels": ("weight.expand(count)", "weight[:1].expand(count)"),
         "the implicit axis is always the last": ("dim = 0 if x.ndim in (0, 1, 3) else 1", "dim = -1"),
-        "in place, autograd is not told": ("    write: Function = x.copy_", "    write: Function = x.data.copy_"),
+        "in place, autograd is not told": ("call.then(x.copy_)", "call.then(x.data.copy_)"),
         "in place, the gradient reads what was written over": (
-            'given["input"] = x.clone()',
-            'given["input"] = x.data',
+            "call.input = x.clone()",
+            "call.input = x.data",
         ),
-        "settings of whole numbers are not cut": ("int(given[n]) for n", "given[n] for n"),
-        "logsigmoid keeps the order of the axes": ('given["input"] = given["input"].contiguous()', "pass"),
+        "settings of whole numbers are not cut": ("int(getattr(call, name)))", "getattr(call, name))"),
+        "logsigmoid keeps the order of the axes": ("call.input = call.input.contiguous()", "pass"),
         "softmax keeps the order of the axes": ("x.contiguous().reshape(rows)", "x.reshape(rows)"),
-        "prelu does not heed autocast": ('autocast(given, "input", "weight")', "pass"),
+        "prelu does not heed autocast": ('call.autocast("input", "weight")', "pass"),
     },
     "engine.slope": {
         "half precision is rounded at each step": (

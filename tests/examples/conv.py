@@ -70,11 +70,13 @@ MISTAKES = {
         "the odd zero of 'same' in front": ("(p // 2, p - p // 2)", "(p - p // 2, p // 2)"),
         "padding on one side only": ("return [2 * p for p", "return [p for p"),
         "'same' without the dilation": ("return [d * (k - 1) for", "return [d * 0 + k - 1 for"),
-        "few bits added up in few bits": ("layerlib.conventions.dtypes import autocast, wide", "layerlib.conventions.dtypes import autocast\nfrom torch import positive as wide"),
+        "few bits added up in few bits": ("    call.widen(*names)\n", ""),
         "a bias of another shape is broadcast": ("bias.shape == (channels[outputs],)", "True"),
         "channels of another number pass": ("x.shape[1] == channels[1 - outputs]", "True"),
-        "another layout in memory": ("if last else y", "if not last else y"),
-        "the batch stays": ("y if had_batch else y[0]", "y"),
+        "another layout in memory": ("if _lies_last(x) or _lies_last(weight):", "if not (_lies_last(x) or _lies_last(weight)):"),
+    },
+    "conventions.call conv": {
+        "the batch stays": ("self.each(lambda y: y[0])", "pass"),
     },
     "engine.sums sums": {
         "no conjugate in the gradient": ("else x.conj() for", "else x for"),

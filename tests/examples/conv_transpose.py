@@ -100,7 +100,7 @@ MISTAKES = {
     "conventions.conv conv_transpose": {
         "output_padding as large as the stride": ("e < max(s, d)", "e <= max(s, d)"),
         "output_padding for the dilation refused": ("e < max(s, d)", "e < s"),
-        "the bias of the input's channels": ("given, outputs=1)", "given, outputs=0)"),
+        "the bias of the input's channels": ("call, outputs=1)", "call, outputs=0)"),
     },
     "conv_transpose contract": {
         "torch's own forward": ("    def forward(", "    def _forward("),

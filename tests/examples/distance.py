@@ -67,9 +67,9 @@ MISTAKES = {
         "the product of the bare vectors": ("return DOT(one, two)", "return DOT(x1, x2)"),
     },
     "conventions.distance": {
-        "the first axis for the last": ('given.get("dim", -1)', 'given.get("dim", 0)'),
+        "the first axis for the last": ('getattr(call, "dim", -1)', 'getattr(call, "dim", 0)'),
         "the axes of a vector left where they are": ("movedim(ends, axes).to", "to"),
-        "half precision all the way": ("wide(x.to(dtype))", "x.to(dtype)"),
+        "half precision all the way": ('    call.widen("x1", "x2")\n', ""),
         "whole numbers have a cosine": ("real = dtype.is_floating_point or", "real = True or"),
     },
     "distance contract": {

@@ -63,14 +63,14 @@ MISTAKES = {
         ),
         "a number is drawn where none is needed": ("0 < p < 1 and", "0 < p <= 1 and"),
         "two axes are read as (batch, channels)": (
-            'given["input"] = given["input"][None]',
-            "return finish",
+            "call.input = call.input[None]",
+            "return",
         ),
         "the mask in the order of the shape": (
             "torch.empty_like(like)",
             "torch.empty(like.shape, dtype=like.dtype)",
         ),
-        "in place is forgotten": ("        return written(given)\n", '        given.pop("inplace")\n        return None\n'),
+        "in place is forgotten": ("        written(call)\n", "        pass\n"),
     },
     "dropout contract": {
         "the layer is always in training": (

@@ -68,16 +68,16 @@ MISTAKES = {
     },
     "conventions.linear": {
         "a bias of another shape is broadcast": (
-            "fits = bias is None or bias.shape == shape",
+            "fits = call.bias is None or call.bias.shape == shape",
             "fits = True",
         ),
-        "a linear layer without autocast": ('    autocast(given, "input", "weight", "bias")\n', ""),
-        "two dtypes in one product": ('    alike(layer, given, "input", "weight", "bias")\n', ""),
-        "two dtypes in a bilinear product": ('    alike(layer, given, "input1", "input2", "weight", "bias")\n', ""),
+        "a linear layer without autocast": ('    call.autocast("input", "weight", "bias")\n', ""),
+        "two dtypes in one product": ('    call.alike("input", "weight", "bias")\n', ""),
+        "two dtypes in a bilinear product": ('    call.alike("input1", "input2", "weight", "bias")\n', ""),
         "a sparse input as it is": ("x.to_dense()", "x"),
         "a jagged output without its lengths": (
-            "return lambda y: torch.nested.nested_tensor_from_jagged(y, x.offsets())",
-            "return lambda y: y",
+            "lambda y: torch.nested.nested_tensor_from_jagged(y, x.offsets())",
+            "lambda y: y",
         ),
     },
     "linear contract": {

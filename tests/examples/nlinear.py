@@ -43,10 +43,10 @@ MISTAKES = {
     },
     "conventions.linear nlinear": {
         "one position stretched over all": (
-            "input.shape[-len(n) - 1 :] == (*n, i)",
-            "input.shape[-1] == i",
+            "call.input.shape[-len(n) - 1 :] == (*n, i)",
+            "call.input.shape[-1] == i",
         ),
-        "a bias shared by all positions": ("bias is None or bias.shape == (*n, o)", "True"),
+        "a bias shared by all positions": ('_bias(call, "(*n, out_features) = ", (*n, o))', "pass"),
     },
     "nlinear contract": {
         "another name in the state": ("self.bias = (", "self.offset = ("),

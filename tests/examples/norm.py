@@ -160,13 +160,15 @@ MISTAKES = {
     },
     "conventions.norm": {
         "a cumulative average of the last batch": ("1 / float(count)", "1.0"),
-        "a weight of another shape is broadcast": ("p.shape == tuple(shape), told", "True, told"),
+        "a weight of another shape is broadcast": ("p.shape == tuple(shape), f", "True, f"),
         "running averages of nothing": ("if not x.numel():", "if False:"),
-        "the output in the layout of the computation": ("return lambda y: y.contiguous().to(x.dtype)", "return lambda y: y.to(x.dtype)"),
-        "channels are never last": ("last = last and", "last = False and"),
         "always 16 bits out of a local response": ("cast = x.ndim > 3 and", "cast = False and"),
         "biases of one": ('("bias", nn.init.zeros_)', '("bias", nn.init.ones_)'),
         "eps of the 16 bits": ("torch.finfo(kind).eps", "torch.finfo(x.dtype).eps"),
+    },
+    "conventions.call norm": {
+        "channels are never last": ("last and is_last(self.input)", "False"),
+        "the output in the layout of the computation": ("if last else y.contiguous()", "if last else y"),
     },
     "conventions.cross_map norm": {
         "the neighbors' part of the gradient forgotten": ("[straight - 2 * alpha", "[straight - 0 * alpha"),

@@ -132,15 +132,15 @@ MISTAKES = {
         "the line not put down": ("    ran(product.recipe)\n", ""),
     },
     "conventions.recurrent recurrent": {
-        "packed sequences meet each other's first state": ("sort(y, order) for y", "y for y"),
-        "last states in the order of the packing": ("sort(state, x.unsorted_indices) for state", "state for state"),
-        "batch_first forgotten": ("x.ndim == 3 and layer.batch_first", "False"),
-        "rounded at each step": ("cast, state = wide, list(map(wide, state))", "cast = lambda y: y"),
-        "two dtypes in one product": ("expect(name, len(dtypes) == 1, told, dtypes)", "pass"),
-        "a state of another shape is broadcast": ("expect(name, got == shape,", "expect(name, True,"),
+        "packed sequences meet each other's first state": ("else _sorted(state, order)", "else state"),
+        "last states in the order of the packing": ("_sorted(made[1], x.unsorted_indices)", "made[1]"),
+        "batch_first forgotten": ("x.ndim == 3 and call.self.batch_first", "False"),
+        "rounded at each step": ("from layerlib.conventions.dtypes import wide", "from torch import positive as wide"),
+        "two dtypes in one product": ("call.expect(len(dtypes) == 1, told, dtypes)", "pass"),
+        "a state of another shape is broadcast": ("call.expect(got == shape,", "call.expect(True,"),
         "a layer's state of another shape": ("if got != shapes:", "if False:"),
-        "no bias of zero": ("[[*w[:2], None, None, *w[2:]] for w in all_weights]", "[[*w[:2], w[0][:, 0], None, *w[2:]] for w in all_weights]"),
-        "the cell's given state not used": ('if given["hx"] is None:', "if True:"),
+        "no bias of zero": ("[[*w[:2], None, None, *w[2:]] for w in weights]", "[[*w[:2], w[0][:, 0], None, *w[2:]] for w in weights]"),
+        "the cell's given state not used": ("if call.hx is None:", "if True:"),
     },
     "recurrent contract": {
         "torch's own forward": (

@@ -96,7 +96,7 @@ MISTAKES = {
         "torch's own function": ("    return LINES[input.ndim](input, *matrices)\n", "    return nn.functional.interpolate(input, tuple(size), None, mode, align_corners, None, antialias)\n"),
     },
     "conventions.resample": {
-        "the scale never recomputed": ("[None] * n if recompute else each", "each"),
+        "the scale never recomputed": ("[None] * n if call.recompute_scale_factor else each", "each"),
         "places in double precision": ("torch.float32 if single", "torch.float64 if single"),
         "bytes not rounded": ("(x + 0.5).floor()", "x.floor()"),
         "bytes with exact weights": ("(weights * steps).round() / steps", "weights"),

@@ -61,7 +61,7 @@ MISTAKES = {
         "-1 takes the whole length": ("length // known if size == -1", "length if size == -1"),
         "an axis that is not there": ("-axes <= dim < axes", "True"),
         "the start behind the end": ("first <= last", "True"),
-        "channels last become channels first": ("return _channels_last if", "return None if"),
+        "channels last become channels first": ("call.then(channels_last)", "pass"),
     },
     "shapes purity": {
         "torch's own function": (

@@ -240,9 +240,9 @@ MISTAKES = {
         "padding that is not at the end is left out": ("if encoder.mask_check and (", "if False and ("),
         "padding is left out in training": (" or first.training:", ":"),
         "padding is left out for a gradient": ("torch.is_grad_enabled() and tracked", "False"),
-        "a causal mask is not looked for": ("return m.shape == (size, size) and", "return False and"),
-        "what was said is looked up": ("if given[said] is not None or m is None:", "if m is None:"),
-        "the masks are not added": ("mask if mask is None else added(mask", "mask if True else added(mask"),
+        "a causal mask is not looked for": ("return alike and bool", "return False and bool"),
+        "what was said is looked up": ("if said is not None or mask is None:", "if mask is None:"),
+        "the masks are not added": ("lambda mask: added(mask, call.src.dtype)", "lambda mask: mask"),
         "layers that were handed in are changed": (
             "set(self.modules()) - kept:",
             "set(self.modules()) - {self}:",
@@ -252,6 +252,6 @@ MISTAKES = {
             "        torch.rand(1)\n        given = [x for x in (*args",
         ),
         "source and target of two batches": ("src.ndim == 2 or src.shape[at] == tgt.shape[at]", "True"),
-        "other features": ("features = src.shape[-1] == tgt.shape[-1] == model.d_model", "features = src.shape[-1] == model.d_model"),
+        "other features": ("src.shape[-1] == tgt.shape[-1] == model.d_model", "src.shape[-1] == model.d_model"),
     },
 }  # fmt: skip

@@ -108,10 +108,10 @@ MISTAKES = {
             "length + before + after > 0 and widest <= length",
         ),
         "wrapped around more than once": ("(length if left else 0)", "(2 * length if left else 0)"),
-        "a kernel that does not fit gives nothing": ("fits = 0 not in _plane", "fits = -1 not in _plane"),
+        "a kernel that does not fit gives nothing": ("call.expect(0 not in counts,", "call.expect(-1 not in counts,"),
         "stride and dilation exchanged": (
-            'kernel = Kernel(given["kernel_size"], given["stride"], given["dilation"])',
-            'kernel = Kernel(given["kernel_size"], given["dilation"], given["stride"])',
+            '"kernel_size", "stride", "dilation")',
+            '"kernel_size", "dilation", "stride")',
         ),
     },
     "windows contract": {
