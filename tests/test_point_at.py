@@ -258,7 +258,7 @@ X, W = whole(1, 4), whole(1, 1, 2)
         (torch.flip, [X], {"dims": (0,)}, ValueError, "expected the axes of a function that is no line, as in .*, got none"),
         (torch.neg, [X], {"axes": "c w"}, ValueError, "expected exactly one '->'"),
         (torch.neg, [X], {"axes": "c w, o -> c x"}, ValueError, "expected axes of 1 inputs and an output, got 'c w, o -> c x'"),
-        (torch.neg, [X], {"axes": "c z -> c z"}, ValueError, "expected letters of the alphabet, got 'z z' in 'c z -> c z'"),
+        (torch.neg, [X], {"axes": "c u -> c u"}, ValueError, "expected letters of the alphabet, got 'u u' in 'c u -> c u'"),
         (torch.neg, [X], {"axes": "c -> c w"}, ValueError, r"expected the axes 'c' of input, got shape \(1, 4\)"),
         (torch.neg, [X], {"axes": "c w -> w"}, ValueError, r"expected the axes 'w' of output, got shape \(1, 4\)"),
         (torch.neg, [X], {"axes": "c ... w h -> c w"}, ValueError, r"expected the axes 'c ... w h' of input, got shape \(1, 4\)"),
