@@ -3,13 +3,14 @@
 import functools
 import math
 import re
+import string
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, ClassVar, TypeAlias, no_type_check
 
 import torch
-from einops import einsum, rearrange, reduce
+from einops import rearrange, reduce
 from torch import Tensor
 
 ELLIPSIS = "..."
@@ -308,6 +309,7 @@ class Recipe(Line):
 
     inputs: tuple[tuple[str, ...], ...] = field(init=False, compare=False)
     output: tuple[str, ...] = field(init=False, compare=False)
+    equation: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -317,10 +319,20 @@ class Recipe(Line):
             self._check_term(term)
         object.__setattr__(self, "inputs", tuple(terms[:-1]))
         object.__setattr__(self, "output", terms[-1])
+        object.__setattr__(self, "equation", self._equation(terms))
         known = {name for term in self.inputs for name in term}
         for name in self.output:
             if name not in known:
                 raise self._wrong(f"letter '{name}' of the output is in no input")
+
+    @staticmethod
+    def _equation(terms: list[tuple[str, ...]]) -> str:
+        """The line as `torch.einsum` has it, with single letters as names."""
+        names = dict.fromkeys(name for term in terms for name in term)
+        names.pop(ELLIPSIS, None)
+        single = dict(zip(names, string.ascii_letters, strict=False))
+        *left, right = ("".join(single.get(a, a) for a in term) for term in terms)
+        return f"{','.join(left)}->{right}"
 
     def _check_term(self, term: tuple[str, ...]) -> None:
         for name in term:
@@ -344,8 +356,7 @@ class Recipe(Line):
             RuntimeError: two inputs have different dtypes.
         """
         self.sizes(*tensors)
-        result: Tensor = einsum(*tensors, self.line)  # type: ignore[call-overload]
-        return result
+        return torch.einsum(self.equation, *tensors)
 
     def literal(self, *tensors: Tensor) -> Tensor:
         """What it means: bring all inputs to one list of axes, multiply, sum.

@@ -65,9 +65,6 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "outputs kept, too": ("range(1, count) if self.keeps else False", "True"),
         "one for all is cut": (" and shape[axis] > 1]", "]"),
     },
-    "engine.pieces engine": {
-        "a tangent lost in a copy": ("is_compiling() or forward_ad._current_level >= 0", "is_compiling()"),
-    },
     "lab.oracle": {
         "the gradient under a plain sum": ("torch.randn(x.shape, dtype=x.dtype, generator=dice)", "torch.ones_like(x)"),
         "gradients not compared": ('_equal(f"gradient of {name}"', '_keep(f"gradient of {name}"'),
