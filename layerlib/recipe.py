@@ -303,7 +303,7 @@ class Recipe(Line):
         TypeError: the line is no string.
         ValueError: the line is malformed; the message says where.
 
-    Source: `einops.einsum`, https://einops.rocks/api/einsum/; the literal form is
+    Source: `torch.einsum`, with the names of `einops.einsum`; the literal form is
     "rearrange and sum" of the einops recipes.
     """
 
