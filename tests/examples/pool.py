@@ -146,7 +146,7 @@ MISTAKES = {
     },
     "pool contract": {
         "torch's own forward": ("class MaxPool2d(Pooling, nn.MaxPool2d,", "class MaxPool2d(nn.MaxPool2d, Pooling,"),
-        "a class without its line": ("by=adaptive_avg_pool1d, line=BINS\n", "by=adaptive_avg_pool1d, line=SUM\n"),
+        "a class without its line": ("by=adaptive_avg_pool1d, line=BINS\n", "by=adaptive_avg_pool1d\n"),
         "a docstring without shapes": (
             '"""``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go',
             '"""Maxima go',
