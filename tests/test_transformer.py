@@ -332,6 +332,16 @@ def test_new_initial_values(twins: Callable[..., Any]) -> None:
         assert torch.equal(mine, right)
 
 
+@pytest.mark.filterwarnings(NESTED)
+def test_construction_draws_no_more_than_torchs() -> None:
+    after = []
+    for kind in (Transformer, nn.Transformer):
+        torch.manual_seed(0)
+        kind(8, 2, 1, 1, 6)
+        after.append(torch.random.get_rng_state())
+    assert torch.equal(*after)
+
+
 @pytest.mark.parametrize("size", [0, 1, 4])
 @pytest.mark.parametrize("dtype", [None, torch.float64, torch.bfloat16])
 def test_square_subsequent_mask(size: int, dtype: torch.dtype | None) -> None:
