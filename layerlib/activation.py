@@ -126,7 +126,7 @@ def _gelu_slope(x: Tensor, approximate: str) -> Tensor:
     """The product rule: the gate, plus x times the slope of the gate."""
     if approximate == "none":
         bell = (x * x * -0.5).exp()
-        return _normal_cdf(x) + x * bell / math.sqrt(2 * math.pi)
+        return _normal_cdf(x).addcmul(x, bell, value=1 / math.sqrt(2 * math.pi))
     inner = x * (GELU_LINEAR + GELU_CUBIC * x * x)
     gate, inner_slope = inner.sigmoid(), GELU_LINEAR + 3 * GELU_CUBIC * x * x
     return gate + x * inner_slope * gate * (-inner).sigmoid()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import einops
 import pytest
 import torch
 from torch import nn
@@ -23,10 +24,13 @@ from examples import (
     torch_class,
     torch_function,
 )
+from layerlib import recipe
+from layerlib.engine import windows
 from layerlib.lab import same
 from layerlib.recipe import Bend, Line
 
 ROOT = Path(__file__).parent.parent
+PARTS = ("", "reference/")
 EACH_CLASS = [pytest.param(name, id=name) for name in classes()]
 EACH_FUNCTION = [pytest.param(name, id=name) for name in functions()]
 EACH_EXAMPLE = [
@@ -39,6 +43,12 @@ EACH_CALL = [
     for name in functions()
     for n, example in enumerate(FUNCTIONS.get(name, []))
 ]
+REARRANGE, REDUCE = (
+    torch.compiler.allow_in_graph(
+        lambda *given, _run=run, **sizes: _run(*given, **sizes)
+    )
+    for run in (einops.rearrange, einops.reduce)
+)
 
 
 def both(name: str, example: Example) -> tuple[nn.Module, nn.Module]:
@@ -355,11 +365,24 @@ def test_line_is_an_object_and_says_what_the_layer_does(name: str) -> None:
 @pytest.mark.parametrize("name", [*EACH_CLASS, *EACH_FUNCTION])
 def test_has_its_place_in_a_chapter(name: str) -> None:
     family = {**classes(), **functions()}[name].__module__.removeprefix("layerlib.")
-    text = (ROOT / "chapters" / f"{family}.ipynb").read_text(encoding="utf-8")
-    assert re.search(rf"\b{name}\b", text)
+    pages = [(ROOT / "chapters").glob(f"{part}{family}.ipynb") for part in PARTS]
+    texts = [page.read_text(encoding="utf-8") for found in pages for page in found]
+    assert any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
-@pytest.mark.usefixtures("as_installed")
+@pytest.fixture
+def einops_is_one_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not traced line by line, which is more than half of what compiling costs.
+
+    That it can be, `test_compiles_for_any_size` and `test_engine` show for each layer
+    and for each piece of the engine.
+    """
+    for home in (recipe, windows):
+        monkeypatch.setattr(home, "rearrange", REARRANGE)
+    monkeypatch.setattr(recipe, "reduce", REDUCE)
+
+
+@pytest.mark.usefixtures("as_installed", "einops_is_one_operation")
 @pytest.mark.parametrize(
     ("name", "example"),
     [pair for pair in EACH_EXAMPLE if not pair.values[0].startswith("Lazy")],

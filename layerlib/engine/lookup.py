@@ -224,11 +224,10 @@ def _move(
     for n in _parts(len(end), source):
         at, share = (None if x is None else x[n] for x in (start, weights))
         read = wide(_read(source if start is not None else source[n], at, share))
-        if total is None:  # not in place: `vmap` may have more axes for it
-            zeros = read.new_zeros(count, read.shape[1])
-            total = zeros.index_add(0, end[n], read)
-        else:
-            total.index_add_(0, end[n], read)
+        if total is None:  # under `vmap`, mapped as soon as one of the two is
+            zero = read.new_zeros(()) + end.new_zeros(())
+            total = zero.new_zeros(count, read.shape[1])
+        total.index_add_(0, end[n], read)
     moved: Tensor = total.to(source.dtype)
     return moved
 

@@ -16,10 +16,8 @@ from torch import Tensor
 
 from layerlib.engine.gradient import adjoints
 from layerlib.engine.kernel import Kernel, resized, seen
+from layerlib.engine.pieces import PIECE
 from layerlib.recipe import Deferred, Line, Operand, Reduce
-
-PIECE = 2**18
-"""How many cells are searched at a time: with what is found there, a cache is full."""
 
 Place: TypeAlias = slice | Tensor
 """The cells that all windows along an axis see at one of their places."""

@@ -24,10 +24,7 @@ from torch.autograd import Function
 
 from layerlib.engine.gradient import traced
 from layerlib.engine.kernel import Kernel, added, resized, seen
-
-PIECE = 2**18
-"""How many numbers are read at a time, in whole rows of the batch: with the products
-they fill a cache."""
+from layerlib.engine.pieces import PIECE
 
 STORED = 12
 """With fewer channels than this, or with a stride, the windows of a piece are stored

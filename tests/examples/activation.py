@@ -115,7 +115,7 @@ MISTAKES = {
             'if approximate == "none":\n        return input',
             'if approximate == "tanh":\n        return input',
         ),
-        "the slope of gelu is its gate": ("x * bell / math.sqrt", "0 * x * bell / math.sqrt"),
+        "the slope of gelu is its gate": ("addcmul(x, bell", "addcmul(0 * x, bell"),
         "softplus without its threshold": (
             "return choose(above(x, threshold, nan=False), input, smooth)",
             "return choose(above(x, math.inf, nan=False), input, smooth)",

@@ -68,7 +68,7 @@ MISTAKES = {
         "initial values of another kind": ("nn.init.normal_(", "nn.init.uniform_("),
     },
     "engine.lookup embedding": {
-        "a row read twice learns once": ("zeros.index_add(0, end[n], read)", "zeros.index_copy(0, end[n].long(), read)"),
+        "a row read twice learns once": ("total.index_add_(0, end[n], read)", "total.index_copy_(0, end[n].long(), read)"),
         "the padding learns": ("        found[padding] = 0", "        pass"),
         "the padding in a sparse gradient": ("-1 if padding is None else padding", "-1"),
         "a dense gradient": ("if sparse and not", "if False and not"),
