@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from layerlib.conventions.activation import Activation
 from layerlib.conventions.dropout import drawn, dropping, over_channels
+from layerlib.conventions.layer import Computed
 from layerlib.recipe import Bend, Recipe
 
 Each = Shaped[Tensor, "..."]
@@ -103,14 +103,14 @@ def feature_alpha_dropout(input: Each, p: Number = 0.5, training: bool = False) 
 
 
 # fmt: off
-class Dropout(Activation, nn.Dropout, by=dropout, line=DROPOUT): ...
-class Dropout1d(Activation, nn.Dropout1d, by=dropout1d, line=FEATURE_DROPOUT): ...
-class Dropout2d(Activation, nn.Dropout2d, by=dropout2d, line=FEATURE_DROPOUT): ...
-class Dropout3d(Activation, nn.Dropout3d, by=dropout3d, line=FEATURE_DROPOUT): ...
+class Dropout(Computed, nn.Dropout, by=dropout, line=DROPOUT): ...
+class Dropout1d(Computed, nn.Dropout1d, by=dropout1d, line=FEATURE_DROPOUT): ...
+class Dropout2d(Computed, nn.Dropout2d, by=dropout2d, line=FEATURE_DROPOUT): ...
+class Dropout3d(Computed, nn.Dropout3d, by=dropout3d, line=FEATURE_DROPOUT): ...
 # fmt: on
 
 
-class AlphaDropout(Activation, nn.AlphaDropout, by=alpha_dropout, line=DROPOUT):
+class AlphaDropout(Computed, nn.AlphaDropout, by=alpha_dropout, line=DROPOUT):
     """``(...) -> (...)``: `torch.nn.AlphaDropout`; it, too, never works in place."""
 
     def forward(self, input: Each) -> Each:
@@ -119,7 +119,7 @@ class AlphaDropout(Activation, nn.AlphaDropout, by=alpha_dropout, line=DROPOUT):
 
 
 class FeatureAlphaDropout(
-    Activation, nn.FeatureAlphaDropout, by=feature_alpha_dropout, line=FEATURE_DROPOUT
+    Computed, nn.FeatureAlphaDropout, by=feature_alpha_dropout, line=FEATURE_DROPOUT
 ):
     """``(b, c, ...) -> (b, c, ...)``: an `AlphaDropout` of whole channels."""
 

@@ -11,12 +11,10 @@ import torch
 from torch import Tensor
 
 from layerlib.conventions.call import Call
-from layerlib.conventions.layer import Computed
 from layerlib.conventions.signature import Convention, convention
 from layerlib.engine.slope import of_output, sloped
 from layerlib.recipe import Bend
 
-Activation = Computed
 Function = Callable[..., Any]
 Values = Callable[..., Tensor]
 

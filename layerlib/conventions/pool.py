@@ -12,7 +12,6 @@ from layerlib.conventions.dtypes import single, wide
 from layerlib.conventions.layer import Computed
 from layerlib.engine.kernel import Kernel
 
-Pooling = Computed
 Number = int | float
 Sizes: TypeAlias = Any
 """One number, or one for each axis: what torch takes; a function gets a tuple."""
@@ -160,7 +159,7 @@ def unpooling(call: Call) -> None:
     call.expect(len(size) == n and min(size) >= 0 and all(near), told, size)
 
 
-class Powers(Pooling):
+class Powers(Computed):
     """Of the power torch's class makes a float; its function does not."""
 
     def forward(self, input: Tensor) -> Any:
@@ -169,7 +168,7 @@ class Powers(Pooling):
         return self.by(input, float(self.norm_type), *further)  # type: ignore[arg-type]
 
 
-class Unpooling(Pooling):
+class Unpooling(Computed):
     """The layer is called with the indices, too, and may be told a size."""
 
     def forward(  # type: ignore[override]

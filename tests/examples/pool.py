@@ -145,7 +145,7 @@ MISTAKES = {
         "indices given unasked": ("(MAX(seen), where_largest(seen)) if return_indices else MAX(seen)\n\n\nmax_pool1d", "(MAX(seen), where_largest(seen))\n\n\nmax_pool1d"),
     },
     "pool contract": {
-        "torch's own forward": ("class MaxPool2d(Pooling, nn.MaxPool2d,", "class MaxPool2d(nn.MaxPool2d, Pooling,"),
+        "torch's own forward": ("class MaxPool2d(Computed, nn.MaxPool2d,", "class MaxPool2d(nn.MaxPool2d, Computed,"),
         "a class without its line": ("by=adaptive_avg_pool1d, line=BINS\n", "by=adaptive_avg_pool1d\n"),
         "a docstring without shapes": (
             '"""``(b, c, *m), (b, c, *m) -> (b, c, *n)``: maxima go',
