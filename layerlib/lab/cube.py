@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,7 +14,8 @@ from layerlib.lab.panel import drawn_letter, flow, rounded
 from layerlib.lab.steps import Step, Steps
 from layerlib.recipe import Recipe, colour
 
-Place = Sequence[float]
+Number: TypeAlias = int | float
+Place: TypeAlias = Sequence[Number]
 
 DIRECTIONS = ((0.866, 0.5), (0.0, 1.0), (0.866, -0.5))
 """Where the axes of the cube go on paper: along its left side, down, and along its
@@ -177,7 +178,7 @@ class Solid:
         return f"{self.title} {_read(self.values.tolist())}"
 
 
-def _read(values: float | list[Any]) -> str:
+def _read(values: Number | list[Any]) -> str:
     """Numbers as one reads them: ``[[1, 2], [0.5, −1]]``."""
     if isinstance(values, list):
         return f"[{', '.join(map(_read, values))}]"
@@ -193,7 +194,7 @@ class Paper:
         self.ends: list[tuple[float, float]] = []
 
     def point(
-        self, at: Place, aside: tuple[float, float] = (0, 0)
+        self, at: Place, aside: tuple[Number, Number] = (0, 0)
     ) -> tuple[float, float]:
         """Where a place of the cube is on paper, or what lies beside it."""
         x, y = (
@@ -203,12 +204,12 @@ class Paper:
         self.ends.append((x + aside[0], y + aside[1]))
         return self.ends[-1]
 
-    def line(self, places: Sequence[Place], aside: tuple[float, float] = (0, 0)) -> str:
+    def line(self, places: Sequence[Place], aside: tuple[Number, Number] = (0, 0)) -> str:
         """A line through these places, in the words of a path."""
         points = [self.point(place, aside) for place in places]
         return "M" + "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
 
-    def word(self, said: str, x: float, y: float, kind: str = "t") -> None:
+    def word(self, said: str, x: Number, y: Number, kind: str = "t") -> None:
         """A word around a point of the paper."""
         self.ends += [(x - 3.8 * len(said), y - 9), (x + 3.8 * len(said), y + 9)]
         self.parts.append(
@@ -295,7 +296,7 @@ class Paper:
         self.parts.append(
             f'<path class="edge" stroke="{colour(name)}" d="{path}"/>'
             + drawn_letter(
-                name, round(middle[0], 1), round(middle[1], 1), summed=summed
+                name, round(middle[0]), round(middle[1]), summed=summed
             )
         )
 
@@ -307,19 +308,19 @@ class Paper:
         self.parts.append(f'<path class="ghost" d="{self.line(places)}z"/>')
 
     @property
-    def frame(self) -> tuple[float, float, float, float]:
+    def frame(self) -> tuple[int, int, int, int]:
         """Left, top, width and height of what is drawn."""
         xs, ys = zip(*self.ends, strict=True)
         left, top = math.floor(min(xs)) - 3, math.floor(min(ys)) - 3
         return left, top, math.ceil(max(xs)) + 3 - left, math.ceil(max(ys)) + 3 - top
 
 
-def _short(value: float) -> str:
+def _short(value: Number) -> str:
     said = f"{value:.1f}".removesuffix(".0")
     return "0" if said == "-0" else said
 
 
-def _apart(cells: Tensor, axis: int) -> float:
+def _apart(cells: Tensor, axis: int) -> Number:
     """How far apart sheets across an axis must lie so that none hides another."""
     sizes = [n for other, n in enumerate(cells.shape) if other != axis]
     return min(sizes) + THIN + 0.4
@@ -506,7 +507,7 @@ def _moving(kind: str, paper: Paper, by: Place) -> str:
     return f'<g class="{kind}" style="--x:{_short(x)}px;--y:{_short(y)}px">'
 
 
-def _beside(papers: Sequence[Paper]) -> tuple[str, tuple[float, float, float, float]]:
+def _beside(papers: Sequence[Paper]) -> tuple[str, tuple[int, int, int, int]]:
     """Several drawings, one beside the other, or below it."""
     frames = [paper.frame for paper in papers]
     corners, bottom = flow([(round(f[2]), round(f[3])) for f in frames])

@@ -132,14 +132,14 @@ def drawn_labels(panel: Panel, at: tuple[int, int]) -> Iterator[str]:
         yield drawn_letter(name, x0 + x, y0 + y, summed=name in panel.summed)
 
 
-def drawn_letter(name: str, x: float, y: float, *, summed: bool = False) -> str:
+def drawn_letter(name: str, x: int, y: int, *, summed: bool = False) -> str:
     """The name of an axis in its colour, around this point; underlined if summed."""
-    wide, fill = _wide(name), colour(name.split()[0])
+    wide, fill = _wide(name), colour(name.split(maxsplit=1)[0])
     kind = "letter summed" if summed else "letter"
     return (
-        f'<rect x="{x - wide // 2:g}" y="{y - 8:g}" width="{wide}" '
+        f'<rect x="{x - wide // 2}" y="{y - 8}" width="{wide}" '
         f'height="16" rx="4" fill="{fill}"/>'
-        f'<text class="{kind}" x="{x:g}" y="{y:g}">{name}</text>'
+        f'<text class="{kind}" x="{x}" y="{y}">{name}</text>'
     )
 
 

@@ -16,7 +16,7 @@ class Step:
     """One step: what is drawn in a box of some width and height, and what it says."""
 
     drawn: str
-    box: tuple[float, float, float, float]
+    box: tuple[int, int, int, int]
     said: str
     label: str
     strip: bool = True
@@ -26,7 +26,7 @@ class Step:
         x, y, width, height = self.box
         return (
             f"<li{'' if self.strip else ' class=more'}><svg "
-            f'viewBox="{x:g} {y:g} {width:g} {height:g}" style="--w:{width:g}" '
+            f'viewBox="{x} {y} {width} {height}" style="--w:{width}" '
             f'role="img" aria-label="{escape(self.label)}">{self.drawn}</svg>'
             f"<p>{n}. {escape(self.said)}</p></li>"
         )
