@@ -9,6 +9,7 @@ from torch import Tensor
 from layerlib.conventions.expect import expect
 from layerlib.lab.isometric import (
     THIN,
+    Kind,
     Paper,
     Place,
     Solid,
@@ -114,17 +115,16 @@ def _axes(line: Recipe, letters: Sequence[str]) -> dict[str, int]:
     return axes
 
 
-def _kinds(
-    names: Sequence[str], backward: int | None
-) -> list[tuple[str, str, tuple[int, ...]]]:
-    """Of both inputs and the output: title, color and sides, as the line has them."""
-    kinds = list(zip(names, "abr", SIDES, strict=True))
+def _kinds(names: Sequence[str], backward: int | None) -> list[Kind]:
+    """Of both inputs and the output: what they are in the line, backward too."""
+    kinds = [Kind(*each) for each in zip(names, "abr", SIDES, strict=True)]
     if backward is None:
         return kinds
-    result, given = (
-        (f"gradient of {name}", *kind) for name, *kind in (kinds[2], kinds[backward])
+    given, result = (
+        kind._replace(title=f"gradient of {kind.title}")
+        for kind in (kinds[2], kinds[backward])
     )
-    return [result, kinds[1 - backward], given]
+    return [given, kinds[1 - backward], result]
 
 
 class _Cube:
@@ -134,15 +134,15 @@ class _Cube:
         self,
         line: Recipe,
         axes: dict[str, int],
-        kinds: Sequence[tuple[str, str, tuple[int, ...]]],
+        kinds: Sequence[Kind],
         inputs: Sequence[Tensor],
     ) -> None:
         self.line, self.axes = line, axes
         first, second = (x.double() for x in inputs)
         terms = (*line.inputs, line.output)
         self.first, self.second, self.output = (
-            Solid(title, color, values, term, axes, sides)
-            for (title, color, sides), values, term in zip(
+            Solid(kind, values, term, axes)
+            for kind, values, term in zip(
                 kinds, (first, second, line(first, second)), terms, strict=True
             )
         )
@@ -155,11 +155,11 @@ class _Cube:
             (first, second),
         )
         made = [whole(*pair) for pair in pairs]
-        titles = (*(kind[0] for kind in kinds[:2]), "product")
-        colors = (*(kind[1] for kind in kinds[:2]), "p")
         *self.pulled, self.product = (
-            Solid(title, color, values, names, axes)
-            for title, color, values in zip(titles, colors, made, strict=True)
+            Solid(kind, values, names, axes)
+            for kind, values in zip(
+                (*kinds[:2], Kind("product", "p", (0, 1, 2))), made, strict=True
+            )
         )
         self.side = side([self.first, self.second, self.product, self.output])
         self.summed = [name for name in line.summed if name in axes]
@@ -172,7 +172,7 @@ class _Cube:
         """The picture."""
         steps = [self._given(), self._pulled(), self._multiplied(), self._pressed()]
         sheets = (self.first, self.second, self.output)
-        first, second, output = (sheet.title for sheet in sheets)
+        first, second, output = (sheet.kind.title for sheet in sheets)
         line = self.line.line.replace("->", "→").strip()
         caption = f"{output} from {first} and {second}: the cube of the line {line}."
         return Steps("cube", steps, caption, rest="all")
@@ -199,10 +199,10 @@ class _Cube:
             if sheet.lacks:
                 self._block(papers[-1], sheet, full)
                 pulls = [f"along {a}, {self._times(a)}" for a in sheet.lacks]
-                said.append(f"{sheet.title} {' and '.join(pulls)}")
+                said.append(f"{sheet.kind.title} {' and '.join(pulls)}")
             else:
                 self._sheet(papers[-1], sheet, (0, 0, 0))
-                said.append(f"{sheet.title} has all letters")
+                said.append(f"{sheet.kind.title} has all letters")
         told = f"Pulled: {'; '.join(said)}."
         if not self.first.lacks and not self.second.lacks:
             told = "Nothing is pulled: both inputs have all letters."
@@ -248,9 +248,9 @@ class _Cube:
         if solid.across is None:
             lengths = self._apart(paper, solid)
         else:
-            paper.cells(solid.kind, solid.cells, at, solid.across)
+            paper.cells(solid.kind.color, solid.cells, at, solid.across)
         self._letters(paper, solid, lengths, at)
-        paper.title(solid.title, lengths, at)
+        paper.title(solid.kind.title, lengths, at)
 
     def _letters(
         self, paper: Paper, solid: Solid, lengths: Place, at: Place = (0, 0, 0)
@@ -267,13 +267,13 @@ class _Cube:
         for n in sorted(range(count), key=lambda n: -abs(n - seen)):
             cells, hidden = full.cells.narrow(axis, n, 1), axis if n != seen else None
             with paper.moving("move", along(axis, seen - n)):
-                paper.cells(full.kind, cells, along(axis, n), hidden=hidden)
+                paper.cells(full.kind.color, cells, along(axis, n), hidden=hidden)
         for name, k in self.axes.items():
             back = -1 if sheet.across == k == 0 else 1
             arrow = back if name in sheet.lacks else 0
             summed = name in self.summed
             paper.letter(name, k, full.cells.shape, summed=summed, arrow=arrow)
-        paper.title(full.title, full.cells.shape, (0, 0, 0))
+        paper.title(full.kind.title, full.cells.shape, (0, 0, 0))
 
     def _apart(self, paper: Paper, solid: Solid) -> Place:
         """All numbers of a cube: sheets, one apart from the next."""
@@ -281,7 +281,7 @@ class _Cube:
         for n in range(cells.shape[axis]):
             with paper.moving("move", along(axis, n * (1 - self.apart))):
                 place = along(axis, n * self.apart)
-                paper.cells(solid.kind, cells.narrow(axis, n, 1), place, axis)
+                paper.cells(solid.kind.color, cells.narrow(axis, n, 1), place, axis)
         return self._lengths()
 
     def _lengths(self) -> Place:

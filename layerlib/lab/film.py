@@ -235,7 +235,7 @@ def _fit(seen: Sequence[set[int]], size: int) -> list[list[int]] | None:
 
     They have evenly spaced cells, and each lies one stride after the other.
     """
-    longest = sorted(max(seen, key=len))
+    longest = max(map(sorted, seen), key=len)
     gap = longest[1] - longest[0] if len(longest) > 1 else 1
     for count in range(max(1, len(longest)), 2 * size + 1):
         for stride, start in itertools.product(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
@@ -27,16 +27,22 @@ OUTWARD = ((-0.5, 0.866), (-1.0, 0.0), (0.5, 0.866))
 CELL, THIN = 34, 0.3  # a cell on paper, at least, and how thick a sheet is next to it
 
 
+class Kind(NamedTuple):
+    """What a tensor is called, its color, and the axes across which it may lie."""
+
+    title: str
+    color: str
+    sides: tuple[int, ...]
+
+
 @dataclass
 class Solid:
     """A tensor in the cube: a sheet, if it lacks an axis."""
 
-    title: str
-    kind: str
+    kind: Kind
     values: Tensor
     term: Sequence[str]
     axes: dict[str, int]
-    sides: tuple[int, ...] = (0, 1, 2)
 
     @property
     def letters(self) -> list[str]:
@@ -52,7 +58,7 @@ class Solid:
     def across(self) -> int | None:
         """The axis across which it lies, a sheet; none, if it has all three."""
         own = [self.axes[name] for name in self.letters]
-        return next((axis for axis in self.sides if axis not in own), None)
+        return next((axis for axis in self.kind.sides if axis not in own), None)
 
     @property
     def cells(self) -> Tensor:
@@ -73,11 +79,11 @@ class Solid:
         """Its name and its sizes."""
         each = zip(self.letters, self.values.shape, strict=True)
         sizes = ", ".join(f"{name}\xa0{n}" for name, n in each)
-        return f"{self.title} ({sizes or 'one number'})"
+        return f"{self.kind.title} ({sizes or 'one number'})"
 
     def read(self) -> str:
         """Its name and its numbers."""
-        return f"{self.title} {_read(self.values.tolist())}"
+        return f"{self.kind.title} {_read(self.values.tolist())}"
 
 
 def _read(values: Number | list[object]) -> str:
