@@ -2,12 +2,13 @@
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from layerlib.recipe import colour
 
@@ -166,3 +167,135 @@ def rounded(value: float, digits: int = 2) -> str:
         return "NaN" if math.isnan(value) else "−∞" if value < 0 else "∞"
     said = f"{round(value, 9):.{digits}f}".rstrip("0").rstrip(".")
     return "0" if said in ("-0", "") else said.replace("-", "−")
+
+
+@dataclass
+class Board:
+    """A tensor as a grid of cells on a page, with room around it for padding.
+
+    Cells are counted in the order in which they are read, row by row.
+
+    Args:
+        panel: the tensor.
+        around: how many rows and columns lie at either end, of each block.
+        filler: what is written in them.
+        least: how wide a cell is at least, in pixels.
+    """
+
+    panel: Panel
+    around: tuple[int, int] = (0, 0)
+    filler: str = ""
+    least: int = 32
+
+    @functools.cached_property
+    def rows(self) -> list[list[int]]:
+        """The flat index of each cell; -1 for padding."""
+        flat = torch.arange(self.panel.values.numel()).reshape(self.panel.blocks)
+        return self._read(flat, (0, 0))
+
+    def _read(self, flat: Tensor, already: tuple[int, int]) -> list[list[int]]:
+        high, wide = (a - b for a, b in zip(self.around, already, strict=True))
+        wider = pad(flat, (wide, wide, high, high), value=-1)
+        rows: list[list[int]] = wider.transpose(1, 2).flatten(2).flatten(0, 1).tolist()
+        return rows
+
+    @functools.cached_property
+    def place(self) -> dict[int, int]:
+        """Which in the order each cell is, by its flat index."""
+        return _numbered(self.rows)
+
+    def beyond(self, around: tuple[int, int]) -> dict[int, int]:
+        """The same for the padding, by flat indices of a tensor that has so much."""
+        below, beside, rows, columns = self.panel.blocks
+        shape = below, beside, rows + 2 * around[0], columns + 2 * around[1]
+        padded = self._read(torch.arange(math.prod(shape)).reshape(shape), around)
+        inside = set(self.place.values())
+        return {n: k for n, k in _numbered(padded).items() if k not in inside}
+
+    def html(self, kinds: str = "", marks: Mapping[int, str] | None = None) -> str:
+        """The grid with its title and the names of its axes.
+
+        Args:
+            kinds: further classes of the whole.
+            marks: attributes of some cells, and before a ``|`` their classes.
+        """
+        panel = self.panel
+        below, beside, row, column = (("",) * 4 + panel.axes)[-4:]
+        cell = max(self.least, 9 * max(map(len, [*panel.numbers, self.filler])) + 10)
+        title, axes = escape(panel.title), " by ".join(panel.axes)
+        said = f"{title}, {axes}" if axes else title
+        height, width = self._spans
+        grid = (
+            f'<div class="g" role="grid" aria-label="{said}" data-t="{title}" '
+            f'data-d="{len(panel.axes)}">'
+        )
+        return (
+            f'<div class="p{kinds}" style="--w:{cell}px;--n:{len(self.rows[0])}">'
+            f'<div class="t">{title}</div>'
+            f'<div class="u">{_over(beside, panel, "")}{_over(column, panel, width)}'
+            f'</div><div class="v">{_over(below, panel, "")}{_over(row, panel, height)}'
+            f"</div>{grid}{''.join(self._lines(marks or {}))}</div></div>"
+        )
+
+    @property
+    def _block(self) -> tuple[int, int]:
+        _, _, rows, columns = self.panel.blocks
+        return rows + 2 * self.around[0], columns + 2 * self.around[1]
+
+    @property
+    def _spans(self) -> tuple[str, str]:
+        """Height and width of a block, where there are several."""
+        (below, beside, _, _), (high, wide) = self.panel.blocks, self._block
+        return (
+            f"height:calc({high}*var(--y))" if below > 1 else "",
+            f"width:calc({wide}*var(--x))" if beside > 1 else "",
+        )
+
+    def _lines(self, marks: Mapping[int, str]) -> Iterator[str]:
+        high, wide = self._block
+        for r, row in enumerate(self.rows):
+            cells = (
+                self._cell(
+                    flat, c > 0 and c % wide == 0, marks.get(r * len(row) + c, "")
+                )
+                for c, flat in enumerate(row)
+            )
+            kind = ' class="b"' if r and r % high == 0 else ""
+            yield f'<div role="row"{kind}>{"".join(cells)}</div>'
+
+    def _cell(self, flat: int, first: bool, mark: str) -> str:
+        kind, _, more = mark.partition("|")
+        kinds = " ".join(["b"] * first + ["z"] * (flat < 0) + [kind] * bool(kind))
+        attributes = f' class="{kinds}"' * bool(kinds) + more
+        if flat < 0:
+            return f'<i role="gridcell"{attributes}>{self.filler}</i>'
+        number = self.panel.numbers[flat]
+        label = f"{self._named(flat)}: {number}"
+        return f'<i role="gridcell"{attributes} aria-label="{label}">{number}</i>'
+
+    def _named(self, flat: int) -> str:
+        """A cell by its axes: ``b 0, i 2``."""
+        panel = self.panel
+        if not panel.axes:
+            return escape(panel.title)
+        index = torch.unravel_index(torch.tensor(flat), panel.values.shape)
+        named = zip(panel.axes, index, strict=True)
+        return ", ".join(
+            f"{'axis' if name == '...' else name} {int(n)}" for name, n in named
+        )
+
+
+def _numbered(rows: list[list[int]]) -> dict[int, int]:
+    read = enumerate(n for row in rows for n in row)
+    return {n: k for k, n in read if n >= 0}
+
+
+def _over(name: str, panel: Panel, size: str) -> str:
+    """The name of an axis in its colour, in the middle of a block."""
+    if not name:
+        return ""
+    kind = "l d" if name in panel.summed else "l"
+    fill = colour(name.split(maxsplit=1)[0])
+    chip = f'<b class="{kind}" style="background:{fill}">{name}</b>'
+    style = f' style="{size}"' if size else ""
+    return f'<div class="a"{style}>{chip}</div>'

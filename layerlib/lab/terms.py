@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from layerlib.conventions.expect import expect
 
 ZERO = 1e-9  # what is smaller is a rounding
+STEP = 1e-5  # how far a number is moved for its slope
+FILL = {"sum": 0.0, "max": -1e30}  # what padding holds: it adds nothing, it never wins
 CHOICES: dict[str, tuple[float, Callable[[list[float]], float]]] = {
     "max": (1e3, max),
     "min": (-1e3, min),
@@ -101,6 +104,142 @@ def influences(
     return made
 
 
+def slopes(
+    function: Callable[..., Any], *tensors: Tensor, **options: Any
+) -> dict[int, Tensor]:
+    """How far each cell of the output moves, for each 1 that a cell of an input moves.
+
+    Each cell of the inputs is moved a little up and a little down, from the numbers
+    that are given. For the values of attention that is the attention's weight.
+
+    Args:
+        function: what is asked.
+        *tensors: its inputs; those that stay as they are, as in `terms`, are not asked.
+        **options: of the function.
+
+    Returns:
+        For each input that is asked ``(cells, output)``; NaN at a kink, where up and
+        down differ.
+
+    Raises:
+        TypeError: the output is no tensor, or there is no input of numbers.
+
+    >>> slopes(lambda x: x.square().cumsum(0), torch.tensor([2, 5]))[0].round()
+    tensor([[ 4.,  4.],
+            [-0., 10.]], dtype=torch.float64)
+    """
+    layer = Asked(function, tensors, options)
+    now, found = layer.output.flatten(), {}
+    for n, which in enumerate(layer.which):
+        up, down = (layer.moved(layer.values, n, step) for step in (STEP, -STEP))
+        kink = ~(up - now).isclose(now - down, 1e-2, 1e-3 * STEP)
+        found[which] = ((up - down) / (2 * STEP)).masked_fill(kink, torch.nan)
+    return found
+
+
+def ring(
+    function: Callable[..., Any], *tensors: Tensor, how: str, **options: Any
+) -> tuple[tuple[int, ...], list[list[int]]] | None:
+    """The padding of a layer, and which cells of it each cell of the output sees.
+
+    The layer has an option, a keyword or an attribute ``padding``. Without it, it is
+    asked on the padded input: if it gives the same, the cells of the padding are seen
+    as all others are.
+
+    Args:
+        function: what is asked.
+        *tensors: its inputs, of which the first is padded.
+        how: ``sum`` or ``max``; what else there is has no padding.
+        **options: of the function.
+
+    Returns:
+        How many cells lie at either end of each of the last axes, and for each cell of
+        the output the flat indices in the padded input. None if there is no padding, or
+        if it is none that the layer could do without.
+
+    >>> from layerlib.conv import conv1d
+    >>> x, w = torch.ones(1, 3), torch.ones(1, 1, 2)
+    >>> ring(conv1d, x, w, how="sum", padding=1)
+    ((1,), [[0], [], [], [4]])
+    """
+    found = _without_padding(function, options)
+    if how not in FILL or found is None:
+        return None
+    padding, bare, without = found
+    several = isinstance(padding, tuple)
+    for around in [padding] if several else [(padding,), (padding, padding)]:
+        if any(around) and len(around) <= min(2, tensors[0].ndim):
+            layer = Asked(function, tensors, options)
+            if _alike(layer, bare, without, around, how):
+                return around, _beyond(bare, tensors, without, around, how)
+    return None
+
+
+def _without_padding(
+    function: Callable[..., Any], options: dict[str, Any]
+) -> tuple[Any, Callable[..., Any], dict[str, Any]] | None:
+    """The padding of a function, and the function and options that have none."""
+    keywords = getattr(function, "keywords", {})
+    if "padding" in options:
+        found = options["padding"], function, {**options, "padding": 0}
+    elif "padding" in keywords:
+        found = keywords["padding"], functools.partial(function, padding=0), options
+    elif isinstance(function, nn.Module) and hasattr(function, "padding"):
+        bare: Any = copy.deepcopy(function)
+        several = isinstance(bare.padding, tuple)
+        bare.padding = (0,) * len(bare.padding) if several else 0
+        found = function.padding, bare, options
+    else:
+        return None
+    numbers = found[0] if isinstance(found[0], tuple) else (found[0],)
+    return found if all(isinstance(n, int) for n in numbers) else None
+
+
+def _wider(
+    tensors: Sequence[Tensor], around: tuple[int, ...], value: float
+) -> list[Tensor]:
+    """The inputs, the first of them with cells at either end of its last axes."""
+    widths = [n for size in reversed(around) for n in (size, size)]
+    return [pad(tensors[0], widths, value=value), *tensors[1:]]
+
+
+def _alike(
+    layer: "Asked",
+    bare: Callable[..., Any],
+    options: dict[str, Any],
+    around: tuple[int, ...],
+    how: str,
+) -> bool:
+    """Whether a layer is another one, without padding, on the padded input."""
+    for values in (layer.values, layer.random(0)):
+        given, expected = layer.given(values), layer(*values)
+        try:
+            output = Asked(bare, _wider(given, around, FILL[how]), options).output
+        except (RuntimeError, TypeError, ValueError):
+            return False
+        if output.shape != expected.shape or not output.allclose(expected):
+            return False
+    return True
+
+
+def _beyond(
+    function: Callable[..., Any],
+    tensors: Sequence[Tensor],
+    options: dict[str, Any],
+    around: tuple[int, ...],
+    how: str,
+) -> list[list[int]]:
+    """For each cell of the output, the cells of the padding that it is made of."""
+    wider = _wider(tensors, around, 0.0)
+    if how == "sum":
+        made = terms(function, *wider, **options)
+    else:
+        made = influences(function, *wider, how=how, **options)
+    inside = _wider([torch.ones(tensors[0].shape)], around, 0.0)[0].flatten().tolist()
+    cells = [{at[0] for _, at in cell if at[0] is not None} for cell in made]
+    return [sorted(n for n in cell if not inside[n]) for cell in cells]
+
+
 class Asked:
     """A function of numbers in float64, and calls of it on many inputs at once."""
 
@@ -126,9 +265,7 @@ class Asked:
 
     def __call__(self, *values: Tensor) -> Tensor:
         """The output for other values of the inputs that are asked."""
-        given = list(self._tensors)
-        for n, value in zip(self.which, values, strict=True):
-            given[n] = value.clone()
+        given = self.given(values)
         # What is random in it is drawn alike in each call, and as the next call would.
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             output: Tensor = self._call(*given)
@@ -136,6 +273,13 @@ class Asked:
         is_tensor = isinstance(output, Tensor)
         expect("point_at", is_tensor, expected, type(output).__name__, TypeError)
         return output.double()
+
+    def given(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """All inputs, with other values of those that are asked."""
+        given = list(self._tensors)
+        for n, value in zip(self.which, values, strict=True):
+            given[n] = value.clone()
+        return given
 
     def random(self, seed: int) -> list[Tensor]:
         """A point like no other."""
