@@ -1,5 +1,6 @@
 """The film of a sliding window or a stamp: one frame for each cell that it makes."""
 
+import functools
 import hashlib
 import itertools
 import math
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from layerlib.conventions.expect import expect
 from layerlib.lab.panel import CELL, GAP, Panel, drawn_cell, drawn_labels, rounded
@@ -47,8 +49,8 @@ def film(
         function: a layer, or what makes one tensor of tensors.
         input: what it slides over: one or two axes, after any of size 1.
         *others: further inputs of the function, such as a weight.
-        stamps: whether it stamps; by default, if the output has more cells than the
-            input and `along` is not given.
+        stamps: whether it stamps; by default, if a cell of the input adds to more cells
+            than a cell of the output reads, and `along` is not given.
         along: the axes of the output along which the window slides, all by default.
             Cells along the others belong to one frame, as in ``Unfold``, with -1.
         axes: the names of the drawn axes, as in ``h w -> y x``, the default for two.
@@ -68,27 +70,24 @@ def film(
     """
     expected = "2 names, of the input and the output"
     expect("film", len(names) == 2, expected, len(names))
-    tensors = (input, *others)
-    output = Asked(function, tensors, options).output
-    shown, made = _inner(input.double()), _inner(output)
-    _check_sizes(input, shown, output, made)
-    reads = _reads(function, tensors, options)
+    asked = _Asked(function, (input, *others), options, along)
+    shown, made = _inner(input), asked.made
+    fits = 0 < shown.ndim <= 2 and shown.numel() > 0
+    expected = "an input of one or two axes, after any of size 1, and some cells"
+    expect("film", fits, expected, input)
+    expected = "an output of at most 4 axes, and some cells"
+    expect("film", made.ndim <= 4 and made.numel() > 0, expected, asked.output)
     usual = {1: "w -> x", 2: "h w -> y x"}[shown.ndim]
     if along is not None or shown.ndim != made.ndim:
         usual = usual.split("->")[0] + "->"
     panels = _panels(names, axes or usual, shown, made)
-    larger = along is None and made.numel() > shown.numel()
-    stamping = larger if stamps is None else stamps
-    if stamping:
-        frames = list(_stamped(function, tensors, options, reads))
-    else:
-        frames = list(_slid(made, reads, along))
-    grid = tuple(shown.shape) if stamping else _grid(made, along)
+    stamping = asked.stamps if stamps is None else stamps
+    frames = asked.frames(stamping=stamping)
+    told = f"{len(frames)}; use smaller tensors"
     expected = f"a film of at most {FRAMES} frames"
-    expect(
-        "film", len(frames) <= FRAMES, expected, f"{len(frames)}; use smaller tensors"
-    )
-    return _Film(*panels, frames, grid, stamping=stamping).steps()
+    expect("film", len(frames) <= FRAMES, expected, told)
+    windows = asked.windows(stamping=stamping)
+    return _Film(*panels, frames, windows, stamping=stamping).steps()
 
 
 @dataclass
@@ -107,71 +106,129 @@ def _inner(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _check_sizes(input: Tensor, shown: Tensor, output: Tensor, made: Tensor) -> None:
-    fits = 0 < shown.ndim <= 2 and shown.numel() > 0
-    expected = "an input of one or two axes, after any of size 1, and some cells"
-    expect("film", fits, expected, input)
-    fits = made.ndim <= 4 and made.numel() > 0
-    expect("film", fits, "an output of at most 4 axes, and some cells", output)
+class _Asked:
+    """A layer, and what it says of its cells."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        tensors: Sequence[Tensor],
+        options: dict[str, Any],
+        along: Sequence[int] | None,
+    ) -> None:
+        self.function, self.options, self.along = function, options, along
+        self.tensors = tensors
+        self.output = self._called(tensors[0])
+        self.made = _inner(self.output)
+
+    def _called(self, input: Tensor) -> Tensor:
+        return Asked(self.function, (input, *self.tensors[1:]), self.options).output
+
+    @functools.cached_property
+    def reads(self) -> list[set[int]]:
+        """The cells of the input that have an influence on each of the output."""
+        # Softly asked, the small cells of a maximum may stay silent; loudly, a softmax.
+        asked = [
+            influences(self.function, *self.tensors, how=how, **self.options)
+            for how in ("marks", "max", "min")
+        ]
+        return [
+            {at[0] for terms in each for _, at in terms if at[0] is not None}
+            for each in zip(*asked, strict=True)
+        ]
+
+    @functools.cached_property
+    def adds(self) -> list[set[int]]:
+        """The cells of the output on which each of the input has an influence."""
+        found: list[set[int]] = [set() for _ in range(self.tensors[0].numel())]
+        for cell, at in enumerate(self.reads):
+            for n in at:
+                found[n].add(cell)
+        return found
+
+    @property
+    def stamps(self) -> bool:
+        """Whether a cell adds to more cells than a cell reads."""
+        adds, reads = (max(map(len, each)) for each in (self.adds, self.reads))
+        return self.along is None and adds > reads
+
+    def _groups(self) -> tuple[list[list[int]], tuple[int, ...]]:
+        """The cells that each place of the window makes, and how many places."""
+        made = self.made
+        axes = list(range(made.ndim) if self.along is None else self.along)
+        own = {axis % made.ndim for axis in axes if -made.ndim <= axis < made.ndim}
+        right = len(own) == len(axes) and (axes != [] or self.along is None)
+        expected = f"axes of an output of shape {tuple(made.shape)} to slide along"
+        expect("film", right, expected, self.along)
+        cells = torch.arange(made.numel()).reshape(made.shape)
+        moved = cells.movedim(axes, list(range(len(axes))))
+        places = tuple(moved.shape[: len(axes)])
+        return moved.reshape(math.prod(places), -1).tolist(), places
+
+    def touched(self, *, stamping: bool) -> list[set[int]]:
+        """What the window of each frame sees, or the stamp covers."""
+        if stamping:
+            return self.adds
+        groups, _ = self._groups()
+        return [set().union(*(self.reads[n] for n in group)) for group in groups]
+
+    def frames(self, *, stamping: bool) -> list[Frame]:
+        """All frames."""
+        return list(self._stamped() if stamping else self._slid())
+
+    def _slid(self) -> Iterator[Frame]:
+        numbers, done = self.made.flatten().tolist(), dict[int, float]()
+        groups, seen = self._groups()[0], self.touched(stamping=False)
+        for group, inputs in zip(groups, seen, strict=True):
+            done |= {n: numbers[n] for n in group}
+            yield Frame(sorted(inputs), group, dict(done))
+
+    def _stamped(self) -> Iterator[Frame]:
+        given = self.tensors[0]
+        cells = torch.arange(given.numel()).reshape(given.shape)
+        done: set[int] = set()
+        for n, outputs in enumerate(self.adds):
+            made = self._called(given.where(cells <= n, 0)).flatten().tolist()
+            done |= outputs
+            yield Frame([n], sorted(outputs), {k: made[k] for k in sorted(done)})
+
+    def windows(self, *, stamping: bool) -> list[Cells] | None:
+        """The whole window or stamp of each frame, outside too, if they are regular."""
+        target = self.made if stamping else _inner(self.tensors[0])
+        places = _inner(self.tensors[0]).shape if stamping else self._groups()[1]
+        whole = self._whole(stamping=stamping)
+        if target.ndim > 2 or len(places) > 2 or not whole:
+            return None
+        seen = self.touched(stamping=stamping)
+        return _windows(seen, tuple(places), _table(target), whole)
+
+    def _whole(self, *, stamping: bool) -> tuple[list[int], list[int]] | None:
+        """Rows and columns of a window that no border cuts: of a larger input."""
+        given, *others = self.tensors
+        sizes = reversed(_inner(given).shape)
+        larger = functional.pad(given, [n for size in sizes for n in (0, 2 * size)])
+        try:
+            asked = _Asked(self.function, (larger, *others), self.options, self.along)
+            seen = asked.touched(stamping=stamping)
+        except (IndexError, RuntimeError, TypeError, ValueError):
+            return None  # it takes no other size
+        high, wide = _table(asked.made if stamping else _inner(larger))
+        cells = [[divmod(n, wide) for n in each] for each in seen if each]
+        boxes = [[sorted(set(at)) for at in zip(*each, strict=True)] for each in cells]
+        inside = [
+            (rows, columns)
+            for rows, columns in boxes
+            if columns[0] > 0
+            and columns[-1] < wide - 1
+            and (high == 1 or (rows[0] > 0 and rows[-1] < high - 1))
+        ]
+        return inside[len(inside) // 2] if inside else None
 
 
-def _reads(
-    function: Callable[..., Any], tensors: Sequence[Tensor], options: dict[str, Any]
-) -> list[set[int]]:
-    """The cells of the first tensor that have an influence on each of the output."""
-    # Softly asked, the smaller cells of a maximum may stay silent; loudly, a softmax.
-    asked = [
-        influences(function, *tensors, how=how, **options)
-        for how in ("marks", "max", "min")
-    ]
-    return [
-        {at[0] for terms in each for _, at in terms if at[0] is not None}
-        for each in zip(*asked, strict=True)
-    ]
-
-
-def _grid(made: Tensor, along: Sequence[int] | None) -> tuple[int, ...]:
-    return tuple(made.shape[axis] for axis in _along(made, along))
-
-
-def _along(made: Tensor, along: Sequence[int] | None) -> list[int]:
-    axes = list(range(made.ndim) if along is None else along)
-    fits = bool(axes) and all(-made.ndim <= axis < made.ndim for axis in axes)
-    fits = fits and len({axis % made.ndim for axis in axes}) == len(axes)
-    expected = f"axes of an output of shape {tuple(made.shape)} to slide along"
-    expect("film", fits or not made.ndim, expected, along)
-    return axes
-
-
-def _slid(
-    made: Tensor, reads: Sequence[set[int]], along: Sequence[int] | None
-) -> Iterator[Frame]:
-    """A frame for each place of the window."""
-    axes = _along(made, along)
-    cells = torch.arange(made.numel()).reshape(made.shape)
-    moved = cells.movedim(axes, list(range(len(axes))))
-    numbers, done = made.flatten().tolist(), dict[int, float]()
-    for group in moved.reshape(math.prod(moved.shape[: len(axes)]), -1).tolist():
-        done |= {n: numbers[n] for n in group}
-        yield Frame(sorted(set().union(*(reads[n] for n in group))), group, dict(done))
-
-
-def _stamped(
-    function: Callable[..., Any],
-    tensors: Sequence[Tensor],
-    options: dict[str, Any],
-    reads: Sequence[set[int]],
-) -> Iterator[Frame]:
-    """A frame for each cell of the input, with the output for the cells so far."""
-    given, *others = tensors
-    cells = torch.arange(given.numel()).reshape(given.shape)
-    done: set[int] = set()
-    for k in range(given.numel()):
-        so_far = given.where(cells <= k, 0)
-        made = Asked(function, (so_far, *others), options).output.flatten().tolist()
-        outputs = [n for n, at in enumerate(reads) if k in at]
-        done |= set(outputs)
-        yield Frame([k], outputs, {n: made[n] for n in sorted(done)})
+def _table(tensor: Tensor) -> tuple[int, int]:
+    """How many rows and columns a tensor has when it is drawn."""
+    *_, high, wide = (1, 1, *tensor.shape)
+    return high, wide
 
 
 def _panels(
@@ -181,10 +238,9 @@ def _panels(
     letters = [tuple(side.split()) for side in axes.split("->")]
     expected = "axes of one input and one output, as in 'h w -> y x'"
     expect("film", len(letters) == 2, expected, f"'{axes}'")
-    for each, values in zip(letters, (shown, made), strict=True):
+    for name, each, values in zip(names, letters, (shown, made), strict=True):
         fits = not each or len(each) == values.ndim
-        expected = f"axes '{' '.join(each)}'"
-        expect("film", fits, expected, values)
+        expect("film", fits, f"axes '{' '.join(each)}' of {name}", values)
     first, second = (
         Padded(name, each, values, ())
         for name, each, values in zip(names, letters, (shown, made), strict=True)
@@ -230,51 +286,49 @@ class Padded(Panel):
             yield name, x + across * over, y + down * (not over)
 
 
-def _fit(seen: Sequence[set[int]], size: int) -> list[list[int]] | None:
-    """The whole windows along one axis, of which one sees what lies inside.
+def _fit(
+    seen: Sequence[set[int]], size: int, whole: Sequence[int]
+) -> list[list[int]] | None:
+    """Where whole windows lie along an axis, of which one sees what lies inside.
 
-    They have evenly spaced cells, and each lies one stride after the other.
+    Each lies one stride after the other.
     """
-    longest = max(map(sorted, seen), key=len)
-    gap = longest[1] - longest[0] if len(longest) > 1 else 1
-    for count in range(max(1, len(longest)), 2 * size + 1):
-        for stride, start in itertools.product(
-            range(size + 1), range(-count * gap, size)
-        ):
-            windows = [
-                [start + stride * n + gap * m for m in range(count)]
-                for n in range(len(seen))
-            ]
-            inside = ({k for k in each if 0 <= k < size} for each in windows)
-            if all(a == b for a, b in zip(inside, seen, strict=True)):
-                return windows
+    reach = whole[-1] - whole[0] + 1
+    for stride, start in itertools.product(range(1, size + 1), range(-reach, size)):
+        windows = [
+            [start + stride * n + k - whole[0] for k in whole] for n in range(len(seen))
+        ]
+        inside = [{k for k in each if 0 <= k < size} for each in windows]
+        if inside == list(seen):
+            return windows
     return None
 
 
 def _windows(
-    touched: Sequence[Sequence[int]], grid: tuple[int, ...], shape: tuple[int, ...]
+    touched: Sequence[set[int]],
+    places: tuple[int, ...],
+    table: tuple[int, int],
+    whole: tuple[list[int], list[int]],
 ) -> list[Cells] | None:
-    """The whole window of each frame, if they are boxes that slide regularly."""
-    high, wide = ((1, *shape) if len(shape) < 2 else shape)[-2:]
-    if len(shape) > 2 or len(grid) > 2:
-        return None
-    frames = len(touched)
-    down = [grid[0]] if len(grid) == 2 else range(1, frames + 1)
+    """The whole window of each frame, if they slide regularly along both axes."""
+    (high, wide), count = table, len(touched)
     cells = [{divmod(n, wide) for n in each} for each in touched]
-    for rows in (n for n in down if frames % n == 0):
-        places = [divmod(n, frames // rows) for n in range(frames)]
+    # Where frames are in one row, the window may still have gone through several.
+    down = [places[0]] if len(places) == 2 else range(1, count + 1)
+    for rows in (n for n in down if count % n == 0):
+        frames = [divmod(n, count // rows) for n in range(count)]
         # By row of the film, then by column, what its windows have of that axis.
-        seen = [[set[int]() for _ in range(n)] for n in (rows, frames // rows)]
-        for (place, each), axis in itertools.product(
-            zip(places, cells, strict=True), (0, 1)
+        seen = [[set[int]() for _ in range(n)] for n in (rows, count // rows)]
+        for (frame, each), axis in itertools.product(
+            zip(frames, cells, strict=True), (0, 1)
         ):
-            seen[axis][place[axis]] |= {cell[axis] for cell in each}
-        boxes = [set(itertools.product(seen[0][r], seen[1][c])) for r, c in places]
-        down_whole, across_whole = _fit(seen[0], high), _fit(seen[1], wide)
-        if boxes == cells and down_whole and across_whole:
+            seen[axis][frame[axis]] |= {cell[axis] for cell in each}
+        boxes = [set(itertools.product(seen[0][r], seen[1][c])) for r, c in frames]
+        found = _fit(seen[0], high, whole[0]), _fit(seen[1], wide, whole[1])
+        down_all, across_all = found
+        if boxes == cells and down_all and across_all:
             return [
-                list(itertools.product(down_whole[r], across_whole[c]))
-                for r, c in places
+                list(itertools.product(down_all[r], across_all[c])) for r, c in frames
             ]
     return None
 
@@ -287,15 +341,13 @@ class _Film:
         input: Padded,
         output: Padded,
         frames: Sequence[Frame],
-        grid: tuple[int, ...],
+        windows: list[Cells] | None,
         *,
         stamping: bool,
     ) -> None:
         self.input, self.output = input, output
         self.frames, self.stamping = frames, stamping
         target = output if stamping else input
-        touched = [x.outputs if stamping else x.inputs for x in frames]
-        windows = _windows(touched, grid, tuple(target.values.shape))
         high, wide = target.blocks[2:]
         self.outside = [
             [(r, c) for r, c in each if not (0 <= r < high and 0 <= c < wide)]
