@@ -18,7 +18,7 @@ from layerlib.lab.still import framed
 from layerlib.lab.terms import CHOICES, Asked, Term, influences, ring, slopes, terms
 from layerlib.recipe import LETTERS, Line, Reduce, split_axes
 
-LARGEST, SMALLEST = 40_000, 70  # bytes of one picture, and of one cell in it
+LARGEST, SMALLEST = 32_000, 70  # bytes of one picture, and of one cell in it
 HOW = ("sum", *CHOICES, "marks")
 HUES = 9  # as many as can be told apart, in light and in dark: see point_at.css
 FILLER = {"sum": "0", "max": "−∞"}
@@ -56,7 +56,8 @@ class Answer:
             return "", FAINT, False
         share = (STRONG - FAINT) * abs(weight) / largest
         text = rounded(round(weight, 7))
-        return text, FAINT + round(share), text.startswith("−")
+        # A half, with the error of a slope, is rounded alike on every machine.
+        return text, FAINT + round(share + 1e-4), text.startswith("−")
 
 
 class PointAt:
@@ -189,7 +190,7 @@ class PointAt:
         chosen = self._best(answer, answer.rest)
         said = "".join(_part(text, n, best=n in chosen) for text, n in pieces if text)
         beyond = len(answer.beyond[answer.rest]) if answer.beyond else 0
-        return said + (f"<small> ({beyond} of padding)</small>" if beyond else "")
+        return said + (f"<small> (and {beyond} of padding)</small>" if beyond else "")
 
     def _best(self, answer: Answer, flat: int) -> set[int]:
         """The numbers of the terms that are the maximum or minimum itself."""
