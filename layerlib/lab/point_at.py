@@ -243,7 +243,7 @@ class PointAt:
     def _data(self) -> dict[str, Any]:
         """What the page knows: all that follows from other numbers and other cells."""
         made = (term for a in self._answers for cell in a.made_of for term in cell)
-        factors = list(dict.fromkeys(factor for factor, _ in made))
+        factors = list(dict.fromkeys(_plain(factor) for factor, _ in made))
         return {
             "i": len(self._inputs),
             "e": self._asked,
@@ -265,7 +265,10 @@ class PointAt:
             told["w"] = [self._weighed(answer, flat) for flat in order]
             return told
         told["t"] = [
-            [[factors[term[0]], *self._placed(term)] for term in answer.made_of[flat]]
+            [
+                [factors[_plain(term[0])], *self._placed(term)]
+                for term in answer.made_of[flat]
+            ]
             for flat in order
         ]
         if answer.beyond:
@@ -538,6 +541,11 @@ def _check_choice(
 def _cells(terms: Sequence[Term]) -> list[tuple[int, int]]:
     """The tensor and the flat index of each cell in these products."""
     return [(k, n) for _, at in terms for k, n in enumerate(at) if n is not None]
+
+
+def _plain(factor: float) -> float:
+    """Without the error of a machine: a picture has the same bytes on each."""
+    return float(f"{factor:.12g}")
 
 
 def _joined(pieces: Sequence[Piece], between: str) -> list[Piece]:
