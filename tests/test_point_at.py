@@ -159,7 +159,7 @@ def test_padding_is_shown() -> None:
     seen = [[int("q" in x.get("class", [])) for x in row[:2]] for row in rows[:2]]
     assert seen == [[1, 1], [1, 0]]
     assert len(image.select(".q")) == 3
-    assert figure.select_one(".q0").text == f"{picture.sums()[0]} (3 of padding)"
+    assert figure.select_one(".q0").text == f"{picture.sums()[0]} (and 3 of padding)"
 
 
 def test_padding_of_a_maximum() -> None:
@@ -577,7 +577,7 @@ def test_numbers_and_options_follow_the_layer(opened: Opener) -> None:
             assert shown(page) == right(expected)
             place, total = said(page).split(" = ")[0], said(page)
             index = tuple(int(n) for n in re.findall(r"\d+", place))
-            number_said = re.search(r"= (\S+)(?: \(\d+ of padding\))?$", total)[1]
+            number_said = re.search(r"= (\S+)(?: \(and \d+ of padding\))?$", total)[1]
             assert number_said == rounded(float(expected[index]))
     page.get_by_role("button", name="All numbers as they were").click()
     for option, function in variants().items():
@@ -632,7 +632,7 @@ def test_every_sentence_is_pythons(opened: Opener) -> None:
             }))"""
     )
     for picture, cells in zip(pictures, found, strict=True):
-        sentences = [re.sub(r" \(\d+ of padding\)$", "", each) for each, _ in cells]
+        sentences = [re.sub(r" \(and \d+ of padding\)$", "", each) for each, _ in cells]
         assert sorted(sentences) == sorted(picture.sums())
         for text, color, marked in (term for _, terms in cells for term in terms):
             numbers = re.findall(r"−?\d+(?:\.\d+)?", text)

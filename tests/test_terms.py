@@ -1,5 +1,6 @@
 """What made a cell is asked of the layer, and gives what the layer gives."""
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from torch.utils._pytree import tree_map_only
 import layerlib
 from examples import FUNCTIONS, Example, functions, randn, whole
 from layerlib.lab import influences, point_at, terms
-from layerlib.lab.terms import Term
+from layerlib.lab.terms import Term, ring, slopes
 from layerlib.recipe import stored
 
 MOST_CELLS, MOST = 900, 600_000
@@ -257,3 +258,80 @@ def test_marks_of_recurrence(layer: Any) -> None:
     net = layer(1, 1).double()
     seen = marked(lambda x: net(x)[0], whole(4, 1))
     assert torch.equal(seen, torch.ones(4, 4).tril() > 0)
+
+
+PADDED: dict[str, tuple[Callable[..., Any], list[Tensor], dict[str, Any], str]] = {
+    "an option": (layerlib.conv.conv2d, [whole(2, 4, 3), whole(1, 2, 2, 3)], {"padding": (1, 2), "stride": 2}, "sum"),
+    "one number": (layerlib.conv.conv2d, [whole(1, 4, 3), whole(1, 1, 2, 3)], {"padding": 1, "dilation": 2}, "sum"),
+    "a keyword": (functools.partial(layerlib.conv.conv1d, padding=2), [whole(1, 4), whole(1, 1, 3)], {}, "sum"),
+    "a module": (layerlib.MaxPool2d(3, 2, 1), [whole(2, 4, 5)], {}, "max"),
+    "a module of pairs": (layerlib.AvgPool2d((3, 2), 1, (1, 0)), [whole(1, 4, 5)], {}, "sum"),
+    "a module with parameters": (layerlib.Conv1d(2, 3, 3, padding=1), [whole(2, 5)], {}, "sum"),
+    "torch's": (nn.Conv1d(2, 3, 3, padding=1), [whole(2, 5)], {}, "sum"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PADDED)
+def test_padding_is_found_by_windows(case: str) -> None:
+    """Next to the cells that are there, each window has those of its padding."""
+    function, tensors, options, how = PADDED[case]
+    found = ring(function, *tensors, how=how, **options)
+    assert found is not None
+    around, beyond = found
+    made = (
+        terms(function, *tensors, **options)
+        if how == "sum"
+        else influences(function, *tensors, how=how, **options)
+    )
+    seen = [
+        len({at[0] for _, at in cell if at[0] is not None}) + len(outside)
+        for cell, outside in zip(made, beyond, strict=True)
+    ]
+    assert len(set(seen)) == 1
+    assert any(beyond)
+    shape = [*tensors[0].shape]
+    for n, size in enumerate(reversed(around), 1):
+        shape[-n] += 2 * size
+    for flat in {n for cell in beyond for n in cell}:
+        *_, row, column = torch.unravel_index(torch.tensor(flat), shape)
+        sides = [int(column) - around[-1]]
+        inside = [0 <= sides[0] < tensors[0].shape[-1]]
+        if len(around) == 2:
+            inside.append(0 <= int(row) - around[0] < tensors[0].shape[-2])
+        assert not all(inside)
+
+
+@pytest.mark.parametrize(
+    ("function", "tensors", "how"),
+    [
+        (layerlib.MaxPool1d(2), [whole(1, 4)], "max"),
+        (layerlib.MaxPool1d(2, padding=1), [whole(1, 4)], "marks"),
+        (layerlib.AvgPool1d(3, 1, 1, count_include_pad=False), [whole(1, 4)], "sum"),
+        (layerlib.Conv1d(1, 1, 3, padding="same"), [whole(1, 4)], "sum"),
+        (layerlib.Conv1d(1, 1, 3, padding=1, padding_mode="circular"), [whole(1, 4)], "sum"),
+        (layerlib.ConvTranspose1d(1, 1, 3, padding=1), [whole(1, 4)], "sum"),
+        (torch.neg, [whole(1, 4)], "sum"),
+    ],
+)  # fmt: skip
+def test_no_padding_is_made_up(
+    function: Callable[..., Any], tensors: list[Tensor], how: str
+) -> None:
+    assert ring(function, *tensors, how=how) is None
+
+
+def test_slopes_are_autograds() -> None:
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return layerlib.attention.scaled_dot_product_attention(q, k, v)
+
+    inputs = randn(2, 3).double(), randn(4, 3).double(), randn(4, 2).double()
+    found = slopes(attend, *inputs)
+    expected = torch.autograd.functional.jacobian(attend, inputs)
+    for which, right in enumerate(expected):
+        cells = inputs[which].numel()
+        assert torch.allclose(found[which], right.reshape(-1, cells).T, atol=1e-8)
+
+
+def test_a_kink_has_no_slope() -> None:
+    found = slopes(torch.relu, torch.tensor([0, 2, -2]))[0].diagonal()
+    assert found.isnan().tolist() == [True, False, False]
+    assert found[1:].tolist() == pytest.approx([1, 0])

@@ -128,7 +128,7 @@
       beyond.forEach((n) => cells[0][n].classList.add("q"));
       if (beyond.length) {
         const note = document.createElement("small");
-        note.textContent = ` (${beyond.length} of padding)`;
+        note.textContent = ` (and ${beyond.length} of padding)`;
         equation.append(note);
       }
       cells[k].forEach((cell, n) => cell.setAttribute("aria-selected", n === chosen));
@@ -142,8 +142,12 @@
       show();
     };
 
-    // The longest sentence has its place from the start, so that nothing below moves.
+    // The longest sentence has its place at each width, so that nothing below moves.
+    let width = 0;
     const settle = () => {
+      if (figure.offsetWidth === width) return;
+      width = figure.offsetWidth;
+      equation.style.minHeight = "";
       const now = chosen;
       let tall = 0;
       cells[inputs + which].forEach((_, n) => {
@@ -300,8 +304,7 @@
       radio.checked = !v;
       radio.addEventListener("change", () => turn(v));
     });
-    figure.addEventListener("pointerenter", settle, { once: true });
-    figure.addEventListener("focusin", settle, { once: true });
+    new ResizeObserver(settle).observe(figure);
     figure.dataset.on = "";
   };
   document.querySelectorAll(".pointat:not([data-on])").forEach(start);

@@ -18,7 +18,7 @@ from layerlib.lab.still import framed
 from layerlib.lab.terms import CHOICES, Asked, Term, influences, ring, slopes, terms
 from layerlib.recipe import LETTERS, Line, Reduce, split_axes
 
-LARGEST, SMALLEST = 40_000, 70  # bytes of one picture, and of one cell in it
+LARGEST, SMALLEST = 32_000, 70  # bytes of one picture, and of one cell in it
 HOW = ("sum", *CHOICES, "marks")
 HUES = 9  # as many as can be told apart, in light and in dark: see point_at.css
 FILLER = {"sum": "0", "max": "−∞"}
@@ -56,7 +56,8 @@ class Answer:
             return "", FAINT, False
         share = (STRONG - FAINT) * abs(weight) / largest
         text = rounded(round(weight, 7))
-        return text, FAINT + round(share), text.startswith("−")
+        # A half, with the error of a slope, is rounded alike on every machine.
+        return text, FAINT + round(share + 1e-4), text.startswith("−")
 
 
 class PointAt:
@@ -189,7 +190,7 @@ class PointAt:
         chosen = self._best(answer, answer.rest)
         said = "".join(_part(text, n, best=n in chosen) for text, n in pieces if text)
         beyond = len(answer.beyond[answer.rest]) if answer.beyond else 0
-        return said + (f"<small> ({beyond} of padding)</small>" if beyond else "")
+        return said + (f"<small> (and {beyond} of padding)</small>" if beyond else "")
 
     def _best(self, answer: Answer, flat: int) -> set[int]:
         """The numbers of the terms that are the maximum or minimum itself."""
@@ -242,7 +243,7 @@ class PointAt:
     def _data(self) -> dict[str, Any]:
         """What the page knows: all that follows from other numbers and other cells."""
         made = (term for a in self._answers for cell in a.made_of for term in cell)
-        factors = list(dict.fromkeys(factor for factor, _ in made))
+        factors = list(dict.fromkeys(_plain(factor) for factor, _ in made))
         return {
             "i": len(self._inputs),
             "e": self._asked,
@@ -264,7 +265,10 @@ class PointAt:
             told["w"] = [self._weighed(answer, flat) for flat in order]
             return told
         told["t"] = [
-            [[factors[term[0]], *self._placed(term)] for term in answer.made_of[flat]]
+            [
+                [factors[_plain(term[0])], *self._placed(term)]
+                for term in answer.made_of[flat]
+            ]
             for flat in order
         ]
         if answer.beyond:
@@ -537,6 +541,11 @@ def _check_choice(
 def _cells(terms: Sequence[Term]) -> list[tuple[int, int]]:
     """The tensor and the flat index of each cell in these products."""
     return [(k, n) for _, at in terms for k, n in enumerate(at) if n is not None]
+
+
+def _plain(factor: float) -> float:
+    """Without the error of a machine: a picture has the same bytes on each."""
+    return float(f"{factor:.12g}")
 
 
 def _joined(pieces: Sequence[Piece], between: str) -> list[Piece]:
