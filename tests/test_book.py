@@ -15,11 +15,17 @@ import torch
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from examples import classes, families, functions
+from layerlib.recipe import LETTERS
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+REFERENCES = sorted((ROOT / "chapters" / "reference").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
-NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, *EXERCISES]
+NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, *REFERENCES, *EXERCISES]
+STORIES = [path for path in CHAPTERS if path.stem in {p.stem for p in REFERENCES}]
+IN_STORY_OF = {"nlinear": "linear"}
+"""Families that are a section in the story of another one."""
+PICTURES = {"point_at", "film", "cube", "still", "lines", "HTML"}
 HEADINGS = [
     "The line", "By hand", "As loops", "As a recipe", "The source", "The same as torch",
     "Every option", "The gradient", "In use", "Where texts differ", "Summary",
@@ -31,6 +37,10 @@ each_notebook = pytest.mark.parametrize(
     "path", NOTEBOOKS, ids=lambda p: str(p.relative_to(ROOT))
 )
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+each_story = pytest.mark.parametrize("path", STORIES, ids=lambda p: p.stem)
+each_proof = pytest.mark.parametrize(
+    "path", [path for path in CHAPTERS if path not in STORIES], ids=lambda p: p.stem
+)
 
 
 def cells(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
@@ -45,6 +55,10 @@ def code(path: Path) -> list[dict[str, Any]]:
     return cells(path, "code")
 
 
+def trees(path: Path) -> list[ast.Module]:
+    return [ast.parse(cell["source"]) for cell in code(path)]
+
+
 def prose(path: Path) -> str:
     return "\n\n".join(cell["source"] for cell in cells(path, "markdown"))
 
@@ -56,7 +70,9 @@ def tags(cell: dict[str, Any]) -> list[str]:
 def test_one_family_one_name() -> None:
     names = {family.__name__.removeprefix("layerlib.") for family in families()}
     names.add("recipe")  # the language has a chapter of its own
-    assert {path.stem for path in CHAPTERS} == names
+    assert {path.stem for path in CHAPTERS} == names - {*IN_STORY_OF}
+    assert {path.stem for path in REFERENCES} <= names
+    assert {*IN_STORY_OF} <= {path.stem for path in REFERENCES}
     assert {path.stem for path in EXERCISES} == names
     for name in names:
         assert (ROOT / "tests" / f"test_{name}.py").is_file()
@@ -67,7 +83,7 @@ def test_the_table_of_contents_has_every_notebook() -> None:
     assert listed == set(NOTEBOOKS)
 
 
-@each_chapter
+@each_proof
 def test_every_step_of_a_chapter_is_there(path: Path) -> None:
     found = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
     assert found == HEADINGS
@@ -132,14 +148,135 @@ def test_every_definition_is_used(path: Path) -> None:
                 assert node.name in used
 
 
-@each_chapter
-def test_every_public_name_of_the_family_runs_in_its_chapter(path: Path) -> None:
-    trees = [ast.parse(cell["source"]) for cell in code(path)]
-    used = {n.id for t in trees for n in ast.walk(t) if isinstance(n, ast.Name)}
-    used |= {n.attr for t in trees for n in ast.walk(t) if isinstance(n, ast.Attribute)}
+@pytest.mark.parametrize("family", sorted(path.stem for path in EXERCISES))
+def test_every_public_name_of_the_family_runs_on_its_pages(family: str) -> None:
+    story = IN_STORY_OF.get(family, family)
+    pages = [p for p in [*CHAPTERS, *REFERENCES] if p.stem in {family, story}]
+    nodes = [n for page in pages for tree in trees(page) for n in ast.walk(tree)]
+    used = {n.id for n in nodes if isinstance(n, ast.Name)}
+    used |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
     for name, thing in {**classes(), **functions()}.items():
-        if thing.__module__ == f"layerlib.{path.stem}":
+        if thing.__module__ == f"layerlib.{family}":
             assert name in used
+
+
+# ---- Stories
+
+
+def words(path: Path) -> int:
+    """Of the text that is read: without code, tags, and where links lead."""
+    text = re.sub(
+        r"^ *(```|:::).*$|\]\([^)]*\)|<[^>]*>", " ", prose(path), flags=re.MULTILINE
+    )
+    return len(re.findall(r"\w[\w'’.,-]*", text))
+
+
+def is_folded(cell: dict[str, Any]) -> bool:
+    """Whether a reader does not see its code."""
+    return bool({"hide-cell", "hide-input"} & {*tags(cell)})
+
+
+def calls(path: Path, name: str) -> list[ast.Call]:
+    nodes = [n for tree in trees(path) for n in ast.walk(tree)]
+    made = [n for n in nodes if isinstance(n, ast.Call)]
+    return [n for n in made if getattr(n.func, "id", "") == name]
+
+
+@each_story
+def test_story_can_be_read_in_half_an_hour(path: Path) -> None:
+    assert 1200 <= words(path) <= 1900
+    assert len(code(path)) <= 35
+
+
+@each_story
+def test_story_opens_with_a_question_and_a_picture(path: Path) -> None:
+    question, imports, picture = cells(path)[:3]
+    assert "?" in question["source"]
+    assert "hide-cell" in tags(imports)
+    assert imports["metadata"]["mystnb"]["code_prompt_show"] == "The imports"
+    assert tags(picture) == ["hide-input"]
+    assert "<svg" in "".join(picture["outputs"][0]["data"]["text/html"])
+
+
+@each_story
+def test_code_of_a_story_would_be_typed(path: Path) -> None:
+    for cell in code(path):
+        lines = cell["source"].splitlines()
+        if not is_folded(cell):
+            assert len(lines) <= 12, cell["id"]
+            assert max(map(len, lines)) <= 80, cell["id"]
+
+
+@pytest.mark.parametrize("path", [*STORIES, *REFERENCES], ids=str)
+def test_no_cell_that_is_seen_only_asserts(path: Path) -> None:
+    for cell in code(path):
+        found = ast.parse(cell["source"]).body
+        silent = all(isinstance(node, ast.Assert) for node in found)
+        assert not silent or "hide-cell" in tags(cell), cell["id"]
+
+
+@each_story
+def test_equality_is_said_twice_at_most(path: Path) -> None:
+    assert len(calls(path, "same")) <= 2
+
+
+@each_story
+def test_no_answer_is_seen_below_its_question(path: Path) -> None:
+    found, asked = cells(path), 0
+    for n, cell in enumerate(found):
+        if cell["cell_type"] == "markdown" and "**Predict.**" in cell["source"]:
+            asked += 1
+            told = cell["source"].partition("**Predict.**")[2]
+            after = found[n + 1]
+            hidden = {"hide-output", "hide-cell"} & {*tags(after)}
+            assert hidden or "<details>" in told + after["source"], after["id"]
+    assert asked >= 2
+
+
+@each_story
+def test_the_reader_has_two_turns_at_least(path: Path) -> None:
+    turns = [c for c in code(path) if "check(" in c["source"] and "..." in c["source"]]
+    assert len(turns) >= 2
+    for cell in turns:
+        assert not is_folded(cell), cell["id"]
+
+
+@each_story
+def test_the_reader_ends_with_a_class(path: Path) -> None:
+    found = [n for tree in trees(path) for n in tree.body]
+    assert [n for n in found if isinstance(n, ast.ClassDef)]
+
+
+@each_story
+def test_story_has_no_private_name_and_no_tensor_is_a_letter(path: Path) -> None:
+    for cell in code(path):
+        for node in ast.walk(ast.parse(cell["source"])):
+            name = getattr(node, "id", getattr(node, "attr", getattr(node, "name", "")))
+            assert not re.match(r"_[^_]", name or ""), cell["id"]
+            if isinstance(node, ast.Assign):
+                named = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                bound = {
+                    n.id
+                    for t in node.targets
+                    for n in ast.walk(t)
+                    if isinstance(n, ast.Name)
+                }
+                assert not bound & named & {*LETTERS}, cell["id"]
+            if isinstance(node, ast.arg) and not is_folded(cell):
+                assert node.arg not in LETTERS, cell["id"]
+
+
+@each_story
+def test_story_has_three_kinds_of_pictures(path: Path) -> None:
+    assert len([kind for kind in PICTURES if calls(path, kind)]) >= 3
+
+
+@each_story
+def test_story_leads_to_reference_and_exercises(path: Path) -> None:
+    *_, last = re.split(r"^## ", prose(path), flags=re.MULTILINE)
+    assert last.startswith("What you would tell a friend")
+    for folder in ("reference", "exercises"):
+        assert f"]({folder}/{path.stem}.ipynb)" in last
 
 
 @each_notebook

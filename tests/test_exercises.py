@@ -442,6 +442,8 @@ CELLS = {
     for path in sorted(NOTEBOOKS.glob("*.ipynb"))
 }
 BY_ID = {cell.id: cell for cells in CELLS.values() for cell in cells}
+IN_STORIES = [name for name in EXERCISES if "-story-" in name]
+PRACTICE = [name for name in EXERCISES if name not in IN_STORIES]
 
 
 def test_each_exercise_is_in_the_notebook_of_its_family() -> None:
@@ -456,14 +458,26 @@ def test_each_exercise_is_in_the_notebook_of_its_family() -> None:
     assert asked == [
         name
         for family in CELLS
-        for name in EXERCISES
+        for name in PRACTICE
         if name.startswith(f"{family}-")
         for _ in "12"
     ]
-    assert set(asked) == set(EXERCISES)
+    assert set(asked) == set(PRACTICE)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", IN_STORIES)
+def test_the_readers_turn_comes_in_the_story(name: str) -> None:
+    """With dots in the place of the answer, and a folded one that is right, if any."""
+    family = name.partition("-")[0]
+    story = nbformat.read(NOTEBOOKS.parent / f"{family}.ipynb", as_version=4)
+    asked = [cell for cell in story.cells if f'check("{name}"' in cell.source]
+    assert text(asked[0]).startswith(f"{name}: not filled in yet.")
+    for cell in asked[1:]:
+        assert cell.metadata.tags == ["hide-cell"]
+        assert text(cell).startswith(f"{name}: right.")
+
+
+@pytest.mark.parametrize("name", PRACTICE)
 def test_an_exercise_is_laid_out_like_all(name: str) -> None:
     cells = CELLS[name.partition("-")[0]]
     at = [cell.id for cell in cells].index(name)
@@ -481,7 +495,7 @@ def text(cell: Any) -> str:
     return "".join(output.data["text/plain"] for output in cell.outputs)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", PRACTICE)
 def test_a_cell_to_fill_in_has_no_answer(name: str) -> None:
     (statement,) = ast.parse(BY_ID[name].source).body
     if isinstance(statement, ast.FunctionDef):
@@ -494,7 +508,7 @@ def test_a_cell_to_fill_in_has_no_answer(name: str) -> None:
     assert text(BY_ID[f"{name}-check"]).startswith(f"{name}: not filled in yet.")
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", PRACTICE)
 def test_a_solution_is_folded_and_right(name: str) -> None:
     cell = BY_ID[f"{name}-solution"]
     assert cell.metadata.tags == ["hide-cell"]
@@ -505,7 +519,7 @@ def test_a_solution_is_folded_and_right(name: str) -> None:
     assert text(cell).startswith(f"{name}: right.")
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [name for name in TASKS if name in PRACTICE])
 def test_the_arguments_are_called_as_in_a_counterexample(name: str) -> None:
     task, (statement,) = EXERCISES[name], ast.parse(BY_ID[name].source).body
     assert isinstance(task, Task)

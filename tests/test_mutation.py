@@ -95,7 +95,7 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
     },
     "lab.point_at": {
-        "the first term only": ("_cells(self._made_of[flat])", "_cells(self._made_of[flat][:1])"),
+        "the first term only": ("pieces = self._sum(made)", "pieces = self._sum(made[:1])"),
         "shares of another number of parts": ("abs(x[0] * parts - 1) < 1e-6", "True"),
         "the cells that decide unchecked": ("right = bool(seen) and math", "right = True or math"),
     },

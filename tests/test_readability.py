@@ -107,9 +107,13 @@ def private(tree: ast.Module) -> set[str]:
 
 
 def told_in_chapter(family: str) -> str:
-    """What the chapter says in its own words and code, without outputs."""
-    text = (ROOT / "chapters" / f"{family}.ipynb").read_text(encoding="utf-8")
-    return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    """What story and reference say in their own words and code, without outputs."""
+    pages = [
+        ROOT / "chapters" / place / f"{family}.ipynb" for place in ("", "reference")
+    ]
+    texts = [page.read_text(encoding="utf-8") for page in pages if page.exists()]
+    cells = [cell for text in texts for cell in json.loads(text)["cells"]]
+    return "\n".join("".join(cell["source"]) for cell in cells)
 
 
 def parsed(file: Path) -> ast.Module:

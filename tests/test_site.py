@@ -1,11 +1,9 @@
 """The built site, in a real browser, opened from a folder as a reader may do."""
 
 import functools
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,30 +11,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import torch
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from filelock import FileLock
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sphinx_external_toc.parsing import parse_toc_yaml
-
-from layerlib import MaxPool2d
-from layerlib.attention import scaled_dot_product_attention
-from layerlib.conv import conv2d
-from layerlib.lab import PointAt, point_at
-from layerlib.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
     "preload": False,  # it reads the stylesheets, which a page on disk may not
@@ -80,21 +62,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
     assert code == "0", f"the site does not build:\n{said[-3000:]}"
     assert not warnings
     return SITE
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    if path is None:
-        missing = "no Chromium found: the site is not looked at in a browser"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -391,74 +358,40 @@ def test_search_works_from_a_folder(site: Path, browser: Browser) -> None:
     page.context.close()
 
 
-# ---- The picture to point at
+# ---- The pictures to point at
 
 
-MARKED = """figure => [...figure.querySelectorAll(".o")]
-    .map((cell, n) => [n, cell.querySelector(".h")])
-    .filter(([n, h]) => getComputedStyle(h).visibility === "visible")
-    .map(([n, h]) => [n, [...h.querySelectorAll(".sum")]
-        .map(line => line.textContent).join(" ")])"""
-
-# For each picture and each cell of its output: what is shown when it has the focus, its
+# For each picture and each cell of its output: what is said when it has the focus, its
 # label, and the number in it. In one call a page: there are thousands of cells.
-EACH_CELL = f"""() => {{
-    const marked = {MARKED};
-    return [...document.querySelectorAll("figure.pointat")].map(
-        figure => [...figure.querySelectorAll(".o")].map(cell => {{
-            cell.focus();
-            const label = cell.getAttribute("aria-label");
-            const number = cell.querySelector(":scope > text").textContent;
-            return [marked(figure), label, number];
-        }}));
-}}"""
+EACH_CELL = """() => [...document.querySelectorAll("figure.pointat")].map(
+    figure => [...figure.querySelectorAll(".o:not(.off) i")].map(cell => {
+        cell.focus();
+        return [figure.querySelector(".q0").textContent,
+            cell.getAttribute("aria-label"), cell.textContent];
+    }))"""
 
 
-def _marked(figure: Locator) -> list[tuple[int, str]]:
-    """Which cells of the output say how they were made, and what they say."""
-    return figure.evaluate(MARKED)
+def test_pictures_of_the_chapters_tell_their_numbers(
+    site: Path, browser: Browser
+) -> None:
+    pictures = 0
+    for name in PAGES:
+        path = site / f"{name}.html"
+        if 'class="pointat"' not in path.read_text(encoding="utf-8"):
+            continue
+        page, _ = open_page(browser, path, "light")
+        for cells in page.evaluate(EACH_CELL):
+            pictures += 1
+            for said, label, number in cells:
+                place = re.findall(r"\d+", said.split(" = ")[0].partition("[")[2])
+                assert place == re.findall(r"\d+", label.partition(":")[0]), said
+                told = rf"= {number}($| \(and|, (made of|which no cell))"
+                assert re.search(told, said), said
+        page.context.close()
+    assert pictures
 
 
-def _boxes(figure: Locator, n: int) -> set[int]:
-    """The cells of the inputs that lie exactly in the boxes which cell `n` draws."""
-    return set(
-        figure.evaluate(
-            """(figure, n) => {
-                const path = figure.querySelectorAll(".o")[n].querySelector(".h path");
-                const boxes = new Set([...path.getAttribute("d")
-                    .matchAll(/M([-\\d.]+) ([-\\d.]+)h/g)].map(m => `${m[1]},${m[2]}`));
-                const cells = [...figure.querySelectorAll("rect.c")]
-                    .filter(c => !c.closest(".o"));
-                const found = cells.map((c, k) => [`${c.x.baseVal.value},` +
-                    `${c.y.baseVal.value}`, k]).filter(([at]) => boxes.has(at));
-                if (found.length !== boxes.size) throw "a box without a cell";
-                return found.map(([at, k]) => k);
-            }""",
-            n,
-        )
-    )
-
-
-@pytest.fixture
-def pointing(
-    site: Path, browser: Browser, tmp_path: Path, theme: str
-) -> Iterator[tuple[Page, Locator]]:
-    """A page of the site with one picture whose right marks are known: x times w."""
-    x = torch.tensor([[1, 2, 3], [0, -1, 2]])
-    w = torch.tensor([[1, 0, 2], [3, 1, -1], [0, 1, 1], [2, 2, 2]])
-    picture = point_at(Recipe("b i, o i -> b o"), x, w)._repr_html_()
-    page, _ = open_page(
-        browser, _with(site, tmp_path, _as_output(picture)), theme, has_touch=True
-    )
-    yield page, page.locator("figure.pointat")
-    page.context.close()
-
-
-def _as_output(html: str) -> str:
-    return (
-        '<div class="cell docutils container"><div class="cell_output docutils '
-        f'container"><div class="output text_html">{html}</div></div></div>'
-    )
+# ---- These tests see what they are there for
 
 
 def _with(site: Path, folder: Path, html: str) -> Path:
@@ -475,141 +408,6 @@ def _with(site: Path, folder: Path, html: str) -> Path:
     path = copy / "seeded.html"
     path.write_text(str(page), encoding="utf-8")
     return path
-
-
-OUTPUTS = [[7, 2, 5, 12], [4, -3, 1, 2]]  # x times the transpose of w, by hand
-
-
-def _middle(figure: Locator, n: int) -> tuple[float, float]:
-    """Where cell `n` of the output is on the screen."""
-    cell = figure.locator(".o > rect").nth(n)
-    cell.scroll_into_view_if_needed()
-    box = cell.bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def _says(figure: Locator, row: int, column: int) -> None:
-    """Exactly this cell of the output is explained, and by its own cells and sum."""
-    n = 4 * row + column
-    ((shown, said),) = _marked(figure)
-    assert shown == n
-    assert said.endswith(f"= {OUTPUTS[row][column]}".replace("-", "−"))
-    of_x = {3 * row + i for i in range(3)}
-    of_w = {6 + 3 * column + i for i in range(3)}
-    assert _boxes(figure, n) == of_x | of_w
-
-
-def test_picture_by_mouse(pointing: tuple[Page, Locator]) -> None:
-    page, figure = pointing
-    assert not _marked(figure)
-    for row in range(2):
-        for column in range(4):
-            page.mouse.move(*_middle(figure, 4 * row + column))
-            _says(figure, row, column)
-    page.mouse.move(0, 0)
-    assert not _marked(figure)
-
-
-def test_picture_by_keyboard(pointing: tuple[Page, Locator]) -> None:
-    page, figure = pointing
-    assert figure.locator(".o[tabindex='0']").count() == 1
-    figure.locator(".o").first.focus()
-    _says(figure, 0, 0)
-    for key, row, column in (
-        ("ArrowRight", 0, 1),
-        ("ArrowDown", 1, 1),
-        ("ArrowLeft", 1, 0),
-        ("ArrowUp", 0, 0),
-        ("ArrowUp", 0, 0),
-        ("End", 1, 3),
-        ("ArrowDown", 1, 3),
-        ("Home", 0, 0),
-    ):
-        page.keyboard.press(key)
-        _says(figure, row, column)
-    page.keyboard.press("Tab")  # one stop, then on
-    assert not _marked(figure)
-
-
-def test_picture_by_touch(pointing: tuple[Page, Locator]) -> None:
-    page, figure = pointing
-    page.set_viewport_size(PHONE)
-    for row, column in ((1, 2), (0, 3)):
-        page.touchscreen.tap(*_middle(figure, 4 * row + column))
-        _says(figure, row, column)
-
-
-def _three_layers() -> list[tuple[PointAt, str, set[int]]]:
-    """A picture of each kind, its last sentence, and the cells that it must mark."""
-    x, kernel = torch.arange(9).reshape(1, 3, 3), torch.tensor([[[[1, 2], [0, -1]]]])
-    convolution = point_at(
-        conv2d, x, kernel, axes="i h w, o i kh kw -> o y x", padding=1, stride=2
-    )
-    pooling = point_at(MaxPool2d(2, 1), x, axes="c h w -> c y x", how="max")
-    q, k, v = (torch.tensor(rows) for rows in ([[1], [0]], [[2], [1]], [[3], [-1]]))
-    mask = torch.tensor([[True, True], [False, True]])
-    attention = point_at(
-        scaled_dot_product_attention, *(q, k, v, mask), how="marks",
-        names=("q", "k", "v", "mask", "y"), axes="q e, s e, s e, q s -> q e",
-    )  # fmt: skip
-    return [
-        # The last window sees the four cells below and right of the middle.
-        (convolution, "= 4·1 + 5·2 + 7·0 + 8·(−1) = 6", {4, 5, 7, 8, 9, 10, 11, 12}),
-        (pooling, "= max(4, 5, 7, 8) = 8", {4, 5, 7, 8}),
-        # The second query may see the second source only: its value is all it gets.
-        (attention, "y[1, 0] = −1, made of v[1, 0]", {5}),
-    ]
-
-
-@pytest.mark.parametrize("which", range(3))
-def test_picture_of_a_layer(
-    which: int, site: Path, browser: Browser, tmp_path: Path, theme: str
-) -> None:
-    picture, last, marked = _three_layers()[which]
-    page, _ = open_page(
-        browser, _with(site, tmp_path, _as_output(picture._repr_html_())), theme
-    )
-    figure = page.locator("figure.pointat")
-    sums = picture.sums()
-    figure.locator(".o").first.focus()
-    for key in ("Home", "End"):
-        page.keyboard.press(key)
-        n = 0 if key == "Home" else len(sums) - 1
-        assert _marked(figure) == [[n, sums[n]]]
-    assert sums[-1].endswith(last)
-    assert _boxes(figure, len(sums) - 1) == marked
-    for n, said in enumerate(sums):
-        page.mouse.move(*_middle(figure, n))
-        assert _marked(figure) == [[n, said]]
-    assert not page.evaluate(CUT)
-    assert not page.evaluate(FAINT)
-    page.context.close()
-
-
-def test_pictures_of_the_chapters_tell_their_numbers(
-    site: Path, browser: Browser
-) -> None:
-    pictures = 0
-    for name in PAGES:
-        path = site / f"{name}.html"
-        if 'class="pointat"' not in path.read_text(encoding="utf-8"):
-            continue
-        page, _ = open_page(browser, path, "light")
-        for cells in page.evaluate(EACH_CELL):
-            pictures += 1
-            for n, (shown, label, number) in enumerate(cells):
-                ((at, said),) = shown
-                assert at == n
-                assert said.startswith(label[:8])
-                assert re.search(rf"= {number}($|, (made of|which no cell))", said), (
-                    said
-                )
-        page.context.close()
-    assert pictures
-
-
-# ---- These tests see what they are there for
 
 
 SEEDS = {

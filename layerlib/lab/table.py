@@ -115,9 +115,13 @@ class Table:
         return f'<table class="layers"><caption>{caption}</caption>{rows}</table>'
 
     def _family(self, family: str) -> str:
-        there = (self.chapters / f"{family}.ipynb").exists()
-        link = f'<a href="{self.chapters.name}/{family}.html">{family}</a>'
-        head = link if there else family
+        pages = (family, f"reference/{family}")
+        there = [p for p in pages if (self.chapters / f"{p}.ipynb").exists()]
+        links = [
+            f'<a href="{self.chapters.name}/{page}.html">{text}</a>'
+            for text, page in zip((family, "reference"), there, strict=False)
+        ]
+        head = " · ".join(links) or family
         html = f'<tr><th colspan="2" scope="colgroup">{head}</th></tr>'
         for ran, names in self.rows[family].items():
             shown = ", ".join(f"<code>{name}</code>" for name in names)
