@@ -73,14 +73,17 @@ EXERCISES: dict[str, Exercise] = {
         numbers=["kh", "kw"],
     ),
     "shapes-channels": Task(
-        "image: b (g c) h w -> b (c g) h w",
-        Rearrange("b (g c) h w -> b (c g) h w"),
+        "image: b (c g) h w -> b (g c) h w",
+        Rearrange("b (c g) h w -> b (g c) h w"),
         {
-            "This is the way back: the channels are split as (g c), g outside.": (
-                "b (c g) h w -> b (g c) h w"
+            "This deals once more: on the left the group runs fastest.": (
+                "b (g c) h w -> b (c g) h w"
             ),
             "Nothing has moved: the two letters are to change places.": (
-                "b (g c) h w -> b (g c) h w"
+                "b (c g) h w -> b (c g) h w"
+            ),
+            "Height and width have changed places as well; only g and c are to.": (
+                "b (c g) h w -> b (g c) w h"
             ),
         },
         without=["channel_shuffle", "native_channel_shuffle"],
@@ -101,5 +104,43 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         numbers=["x"],
+    ),
+    "shapes-story-strip": Task(
+        "images: b c h w -> c h (b w)",
+        Rearrange("b c h w -> c h (b w)"),
+        {
+            "The pictures are torn into columns: in (w b) the picture runs fastest.": (
+                "b c h w -> c h (w b)"
+            ),
+            "They stand below each other: the pictures are to be merged with w.": (
+                "b c h w -> c (b h) w"
+            ),
+            "This is a batch still: the channels are to come first.": (
+                "b c h w -> h (b w) c"
+            ),
+            "A reshape moves no axis, so each picture is torn into pieces.": (
+                lambda images: images.reshape(*images.shape[1:3], -1)
+            ),
+        },
+    ),
+    "shapes-story-deal": Task(
+        "image: b (g c) h w -> b (c g) h w",
+        Rearrange("b (g c) h w -> b (c g) h w"),
+        {
+            "Nothing has moved: in (g c) the channel still runs fastest.": (
+                "b (g c) h w -> b (g c) h w"
+            ),
+            "This is the way back: the channels come as (g c), the group outside.": (
+                "b (c g) h w -> b (g c) h w"
+            ),
+            "The groups are an axis of their own; merge them with the channels.": (
+                "b (g c) h w -> b g c h w"
+            ),
+            "Height and width have changed places as well; only g and c are to.": (
+                "b (g c) h w -> b (c g) w h"
+            ),
+        },
+        without=["channel_shuffle", "native_channel_shuffle"],
+        numbers=["g"],
     ),
 }

@@ -83,6 +83,8 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "shapes-unshuffle": lambda x, kh, kw: F.unfold(
         x, (kh, kw), stride=(kh, kw)
     ).reshape(len(x), -1, x.shape[2] // kh, x.shape[3] // kw),
-    "shapes-channels": F.channel_shuffle,
+    "shapes-channels": lambda x, g: F.channel_shuffle(x, x.shape[1] // g),
     "shapes-sheet": sheet,
+    "shapes-story-strip": lambda x: torch.cat([*x], -1),
+    "shapes-story-deal": F.channel_shuffle,
 }
