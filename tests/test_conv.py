@@ -72,6 +72,18 @@ def test_settings(
     compare(n, *tensors(n, groups), second=n < 3, **settings)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_kernels_of_one_cell(n: int, groups: int, stride: int, padding: int) -> None:
+    """As in a ResNet's shortcuts: nothing is summed but channels."""
+    x, weight, bias = tensors(n, groups)
+    weight = weight[(..., *[slice(1)] * n)]
+    settings = {"stride": stride, "padding": padding, "groups": groups}
+    compare(n, x, weight, bias, second=n < 3, **settings)
+
+
 @pytest.mark.parametrize("groups", [1, 4])
 @pytest.mark.parametrize(
     "settings",

@@ -60,6 +60,18 @@ def tensors(
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize(("stride", "output_padding"), [(1, 0), (2, 0), (2, 1), (3, 2)])
+def test_kernels_of_one_cell(
+    n: int, groups: int, stride: int, output_padding: int
+) -> None:
+    x, weight, bias = tensors(n, groups)
+    weight = weight[(..., *[slice(1)] * n)]
+    settings = {"stride": stride, "output_padding": output_padding, "groups": groups}
+    compare(n, x, weight, bias, second=n < 3, **settings)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize(
     ("stride", "padding", "dilation", "output_padding"),
     [

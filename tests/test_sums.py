@@ -16,6 +16,7 @@ from layerlib.recipe import Recipe
 KERNELS = [
     Kernel((3, 2)),
     Kernel((1, 1)),
+    Kernel((1, 1), (2, 1)),
     Kernel((2, 2), (1, 1), (2, 1)),  # dilated, and with places that are views
     Kernel((2, 3), (2, 1), (1, 2)),
     Kernel((2, 2), (3, 2), (2, 1)),

@@ -131,7 +131,7 @@ def _missing(
     i = kernels.shape[3] if x is None else x.shape[2]
     o = kernels.shape[2] if y is None else y.shape[2]
     k, (b, g) = math.prod(kernel.size), (y if x is None else x).shape[:2]
-    stored = k > 1 and (max(kernel.stride) > 1 or (i < STORED and o > 1))
+    stored = max(kernel.stride) > 1 or (k > 1 and i < STORED and o > 1)
     find = _by_window if stored else _by_place
     alone = k == 1 and kernels is not None  # then nothing lies between
     rows = PIECE // (g * (i * (k if stored else 1) + o) * math.prod(length))

@@ -84,6 +84,7 @@ MISTAKES = {
         "the kernel not turned on the way back": ("kernels.flip(0).mT", "kernels.mT"),
         "a run that begins late": ("[slice(start, start + reach) for", "[slice(start + (start > 0), start + (start > 0) + reach) for"),
         "pieces overwrite each other": ("whole.add_(part)", "part"),
+        "the stride of kernels of one cell ignored": ("stored = max(kernel.stride) > 1 or", "stored = k > 1 < max(kernel.stride) or"),
         "the dilation forgotten on the way back": ("reach = [d * (k - 1) for", "reach = [k - 1 for"),
         "the axis that is mapped joins from behind": (".unflatten(1, (info.batch_size, -1)), 1", ".unflatten(1, (-1, info.batch_size)), 2"),
         "the tangent of the input only": ("if tangent is not None\n        ]", "if tangent is not None and n == 0\n        ]"),
