@@ -222,7 +222,7 @@ class _Asked:
             and columns[-1] < wide - 1
             and (high == 1 or (rows[0] > 0 and rows[-1] < high - 1))
         ]
-        return inside[len(inside) // 2] if inside else None
+        return max(inside, key=lambda box: math.prod(map(len, box)), default=None)
 
 
 def _table(tensor: Tensor) -> tuple[int, int]:
@@ -268,13 +268,14 @@ class Padded(Panel):
 
     def corner(self, flat: int) -> tuple[int, int]:
         """The upper left corner of the cell with this flat index."""
-        return self.beside(*divmod(flat, self.blocks[3]))
+        x, y = super().corner(flat)
+        above, _, left, _ = self.around
+        return x + left * self.cell, y + above * CELL
 
     def beside(self, row: int, column: int) -> tuple[int, int]:
-        """The upper left corner of a cell of a block, or of one around it."""
-        x, y = super().corner(0)
-        above, _, left, _ = self.around
-        return x + (left + column) * self.cell, y + (above + row) * CELL
+        """The upper left corner of a cell of a table, or of one around it."""
+        x, y = self.corner(0)
+        return x + column * self.cell, y + row * CELL
 
     def labels(self) -> Iterator[tuple[str, int, int]]:
         """The name of each axis, and the middle of where it stands."""
