@@ -733,6 +733,15 @@ def test_by_keyboard_alone(opened: Opener) -> None:
     ):  # fmt: skip
         press(key)
         assert where().startswith(f"{label}: ")
+    page.evaluate(
+        "() => addEventListener('keydown', e => { window.heard = (window.heard || '') + e.key })"
+    )
+    press("ArrowUp")
+    press("ArrowDown")
+    press("ArrowUp")
+    # What a key does here it does not do to the page, or to the notebook, too.
+    assert page.evaluate("() => window.heard") is None
+    assert page.locator("[data-lm-suppress-shortcuts=true]").count() == 1
     press("Enter")
     assert where() == "input[0, 2]"
     press("ArrowUp")
@@ -768,6 +777,19 @@ def test_by_keyboard_alone(opened: Opener) -> None:
     press("Tab")
     press("Enter")
     assert shown(page) == right(linear(whole(2, 3).double(), whole(4, 3).double()))
+
+
+def test_arrows_walk_over_padding(opened: Opener) -> None:
+    image, kernel = whole(2, 2, 3), whole(1, 2, 2, 2)
+    page = opened(point_at(conv2d, image, kernel, axes=LETTERS, padding=1))
+    cell(page, "input", "i 0, h 0, w 2").click()
+    page.keyboard.press("Enter")
+    for key, label in (
+        ("ArrowUp", "i 0, h 0, w 2"), ("ArrowRight", "i 1, h 0, w 0"), ("ArrowDown", "i 1, h 1, w 0"),
+        ("ArrowLeft", "i 0, h 1, w 2"), ("End", "i 1, h 1, w 2"), ("ArrowRight", "i 1, h 1, w 2"),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        assert page.locator("i:focus").get_attribute("aria-label").startswith(label)
 
 
 def test_by_touch(opened: Opener) -> None:
