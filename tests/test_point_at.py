@@ -136,6 +136,8 @@ def test_cells_are_in_a_grid_and_named() -> None:
         for cell in cells:
             label, number = cell["aria-label"].split(": ")
             index = tuple(int(part.split()[-1]) for part in label.split(", "))
+            axes_said = " by ".join(part.split()[0] for part in label.split(", "))
+            assert grid["aria-label"].endswith(f", {axes_said}")
             assert rounded(float(values[index])) == number == cell.text
     # Blocks of one axis stand beside each other, row by row.
     assert written(grids[0].select("[role=row]")[0].select("i")) == [
