@@ -271,18 +271,24 @@
         });
         cell.addEventListener("keydown", (event) => {
           if (event.ctrlKey || event.metaKey || event.altKey) return;
-          const row = Math.floor(n / wide);
+          // Over padding to the next cell, if there is one.
+          const walk = (by, most) => {
+            for (let k = 1; k <= most; k++) if (stops.includes(all[n + k * by])) return n + k * by;
+            return n;
+          };
+          const before = n % wide;
           const next = {
-            ArrowLeft: n % wide ? n - 1 : n, ArrowRight: (n + 1) % wide ? n + 1 : n,
-            ArrowUp: n - wide, ArrowDown: n + wide,
+            ArrowLeft: walk(-1, before), ArrowRight: walk(1, wide - 1 - before),
+            ArrowUp: walk(-wide, all.length), ArrowDown: walk(wide, all.length),
             Home: all.indexOf(stops[0]), End: all.indexOf(stops.at(-1)),
           }[event.key];
-          if (next !== undefined) {
-            if (stops.includes(all[next])) all[next].focus();
-          } else if (editable && (event.key === "Enter" || event.key === "F2")) edit(k, n);
+          if (next !== undefined) all[next].focus();
+          else if (editable && (event.key === "Enter" || event.key === "F2")) edit(k, n);
           else if (editable && /^[-\d]$/.test(event.key)) edit(k, n, event.key);
           else return;
+          // A page may turn over at an arrow.
           event.preventDefault();
+          event.stopPropagation();
         });
       });
     });
@@ -305,6 +311,8 @@
       radio.addEventListener("change", () => turn(v));
     });
     new ResizeObserver(settle).observe(figure);
+    // JupyterLab would make a heading of the notebook's cell at a digit.
+    figure.dataset.lmSuppressShortcuts = "true";
     figure.dataset.on = "";
   };
   document.querySelectorAll(".pointat:not([data-on])").forEach(start);
