@@ -40,18 +40,17 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
     ),
-    "recipe-scores": Task(
-        "query: b head q e, key: b head s e -> b head q s",
-        Recipe("b head q e, b head s e -> b head q s"),
+    "recipe-order": Question(
+        1000 * 100 * 10 + 1000 * 10 * 100,
         {
-            "The last two axes are exchanged: q comes before s.": (
-                "b head q e, b head s e -> b head s q"
+            "This is the other order, which pairs i with o first.": (
+                10 * 100 * 100 + 1000 * 100 * 100
             ),
-            "head is not on the right, so the heads are summed.": (
-                "b head q e, b head s e -> b q s"
+            "This is the first of two products; the second one costs as well.": (
+                1000 * 100 * 10
             ),
-            "e is still on the right: the products are not summed.": (
-                "b head q e, b head s e -> b head q s e"
+            "This multiplies all letters at once, twice: the literal form.": (
+                2 * 1000 * 100 * 10 * 100
             ),
         },
     ),
