@@ -1,4 +1,4 @@
-(()=>{for(const f of document.querySelectorAll(".steps:not([data-on])")){
+(()=>{for(const f of document.querySelectorAll("figure.steps:not([data-on])")){
 f.dataset.on="";const list=f.querySelector("ol"),steps=[...list.children],
 last=steps.length-1,all=list.dataset.rest==="all",first=all?-1:0;
 let at=first,timer=0;

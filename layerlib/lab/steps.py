@@ -48,6 +48,9 @@ class Steps:
         names = ("steps.css", "steps.js")
         style, script = ((files / x).read_text(encoding="utf-8") for x in names)
         drawn = f'<ol class="{kind}" data-rest="{rest}">{items}</ol>'
+        few = sum(step.strip for step in steps)
+        if few < len(steps):
+            drawn += f'<p class="some">{few} of {len(steps)} steps, evenly chosen.</p>'
         figure = framed("steps", f"\n{style}", drawn, caption)
         self._html = f"{figure}<script>\n{script}</script>"
         expected, size = f"a picture of at most {LARGEST} bytes", len(self._html)
