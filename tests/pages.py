@@ -1,0 +1,89 @@
+"""A picture on a page by itself, in a real browser."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from test_site import FAINT, FLAGS, PHONE
+
+PAGE = """<!DOCTYPE html><html lang="en" style="color-scheme:{theme}">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>A picture</title><style>body{{margin:16px;font-family:sans-serif;
+background:Canvas;color:CanvasText}}</style>
+<article>{html}</article></html>"""
+
+Opened = Callable[..., Page]
+
+
+class Several:
+    """Several pictures, one below the other."""
+
+    def __init__(self, *pictures: Any) -> None:
+        self.pictures = pictures
+
+    def _repr_html_(self) -> str:
+        return "".join(picture._repr_html_() for picture in self.pictures)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """Opens a page with a picture: in a theme, at a width, with scripts or without."""
+    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
+    path = next(filter(None, found), None)
+    if path is None:
+        missing = "no Chromium found: the picture is not looked at in a browser"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("pages")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+
+        def opened(picture: Any, theme: str = "light", **options: Any) -> Page:
+            file: Path = folder / "picture.html"
+            html = PAGE.format(theme=theme, html=picture._repr_html_())
+            file.write_text(html, encoding="utf-8")
+            context = {"color_scheme": theme, "reduced_motion": "reduce", **options}
+            page = browser.new_context(**context).new_page()
+            page.on("pageerror", lambda error: pytest.fail(str(error)))
+            page.goto(file.as_uri())
+            return page
+
+        yield opened
+        browser.close()
+
+
+def cut_off(page: Page) -> list[str]:
+    """What does not fit the width of the page, or the box of its picture."""
+    found: list[str] = page.evaluate(
+        """() => {
+            const wide = document.documentElement.clientWidth;
+            const found = [...document.querySelectorAll("article *")].filter(e => {
+                if (getComputedStyle(e).visibility === "hidden") return false;
+                const box = e.getBoundingClientRect();
+                return box.width && (box.right > wide + 1 || box.left < -1);
+            });
+            for (const e of document.querySelectorAll("svg text, svg rect")) {
+                const box = e.getBoundingClientRect();
+                const svg = e.closest("svg").getBoundingClientRect();
+                if (box.left < svg.left - 1 || box.right > svg.right + 1 ||
+                    box.top < svg.top - 1 || box.bottom > svg.bottom + 1) found.push(e);
+            }
+            return found.map(e => e.outerHTML.slice(0, 120));
+        }"""
+    )
+    return found
+
+
+def faint(page: Page) -> list[str]:
+    """The texts of the picture that differ too little from what is below them."""
+    found: list[str] = page.evaluate(FAINT)
+    return found
+
+
+__all__ = ["PHONE", "Opened", "Several", "cut_off", "faint", "opened"]
