@@ -40,10 +40,12 @@ TORCH: dict[str, Callable[..., Any]] = {
     "recipe-outer": lambda x, y: torch.stack(
         [torch.outer(*pair) for pair in zip(x, y, strict=True)]
     ),
-    "recipe-scores": lambda q, k: q @ k.mT,
     "recipe-literal": lambda q, k: torch.baddbmm(torch.zeros(()), q, k.mT),
     "recipe-gradient": key_gradient,
     "recipe-bmm": lambda q, k: q.transpose(1, 2) @ k.transpose(1, 2).mT,
+    "recipe-story-pairs": lambda first, second: (first @ second.mT).diagonal(),
+    "recipe-story-gradient": lambda gradient, x: gradient.mT @ x,
+    "recipe-story-class": lambda first, second: (first @ second).mT,
     **collected("ANSWERS"),
 }
 """What each task asks for, by other means than the moves."""

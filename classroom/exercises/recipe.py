@@ -8,6 +8,7 @@ from classroom.judge import Exercise, Question, Task
 from layerlib.recipe import Recipe
 
 SCORES = Recipe("... q e, ... s e -> ... q s")
+BATCHED = Recipe("b i m, b m o -> b i o")
 
 
 def _by_bmm(query: Tensor, key: Tensor) -> Tensor:
@@ -39,18 +40,17 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
     ),
-    "recipe-scores": Task(
-        "query: b head q e, key: b head s e -> b head q s",
-        Recipe("b head q e, b head s e -> b head q s"),
+    "recipe-order": Question(
+        1000 * 100 * 10 + 1000 * 10 * 100,
         {
-            "The last two axes are exchanged: q comes before s.": (
-                "b head q e, b head s e -> b head s q"
+            "This is the other order, which pairs i with o first.": (
+                10 * 100 * 100 + 1000 * 100 * 100
             ),
-            "head is not on the right, so the heads are summed.": (
-                "b head q e, b head s e -> b q s"
+            "This is the first of two products; the second one costs as well.": (
+                1000 * 100 * 10
             ),
-            "e is still on the right: the products are not summed.": (
-                "b head q e, b head s e -> b head q s e"
+            "This multiplies all letters at once, twice: the literal form.": (
+                2 * 1000 * 100 * 10 * 100
             ),
         },
     ),
@@ -112,5 +112,49 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["einsum", "matmul"],
         empty=False,
+    ),
+    "recipe-story-pairs": Task(
+        "first: b i, second: b i -> b",
+        Recipe("b i, b i -> b"),
+        {
+            "i is still on the right: the products are not summed.": "b i, b i -> b i",
+            "b is not on the right, so the pairs are summed as well.": "b i, b i ->",
+            "Two letters for the batch: each vector then meets every other.": (
+                "b i, c i -> b c"
+            ),
+            "This sums over the pairs, and keeps the features.": "b i, b i -> i",
+        },
+    ),
+    "recipe-story-gradient": Task(
+        "gradient: b o, input: b i -> o i",
+        Recipe("b o, b i -> o i"),
+        {
+            "The last two axes are exchanged: a gradient has the shape of its input.": (
+                "b o, b i -> i o"
+            ),
+            "b is still on the right; the weight serves all examples and has no b.": (
+                "b o, b i -> b o i"
+            ),
+            "This is the gradient for the input; the weight's is asked for.": (
+                "b o, o i -> b i"
+            ),
+        },
+    ),
+    "recipe-story-class": Task(
+        "first: b i m, second: b m o -> b o i",
+        Recipe("b i m, b m o -> b o i").literal,
+        {
+            "The output's axes come in the order of its letters: b o i.": BATCHED,
+            "All letters are summed; those of the output are to be kept.": (
+                lambda first, second: BATCHED(first, second).sum()
+            ),
+            "The product is not summed: reduce it to the letters of the output.": (
+                lambda first, second: first.mT[:, None] * second.mT[..., None]
+            ),
+            "The inputs are added where they are to be multiplied.": (
+                lambda first, second: first.sum(2)[:, None] + second.sum(1)[..., None]
+            ),
+        },
+        without=["einsum", "matmul", "mm", "bmm", "baddbmm", "linear", "tensordot"],
     ),
 }
