@@ -1,15 +1,13 @@
 """A picture on a page by itself, in a real browser."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from test_site import FAINT, FLAGS, PHONE
+from test_site import FAINT, PHONE
 
 PAGE = """<!DOCTYPE html><html lang="en" style="color-scheme:{theme}">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -31,31 +29,25 @@ class Several:
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
     """Opens a page with a picture: in a theme, at a width, with scripts or without."""
-    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    if path is None:
-        missing = "no Chromium found: the picture is not looked at in a browser"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
     folder = tmp_path_factory.mktemp("pages")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
 
-        def opened(picture: Any, theme: str = "light", **options: Any) -> Page:
-            file: Path = folder / "picture.html"
-            html = PAGE.format(theme=theme, html=picture._repr_html_())
-            file.write_text(html, encoding="utf-8")
-            context = {"color_scheme": theme, "reduced_motion": "reduce", **options}
-            page = browser.new_context(**context).new_page()
-            page.on("pageerror", lambda error: pytest.fail(str(error)))
-            page.goto(file.as_uri())
-            return page
+    def opened(picture: Any, theme: str = "light", **options: Any) -> Page:
+        file: Path = folder / "picture.html"
+        html = PAGE.format(theme=theme, html=picture._repr_html_())
+        file.write_text(html, encoding="utf-8")
+        context = {"color_scheme": theme, "reduced_motion": "reduce", **options}
+        page = browser.new_context(**context).new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(file.as_uri())
+        return page
 
-        yield opened
-        browser.close()
+    yield opened
+    for context in browser.contexts:
+        context.close()
 
 
 def cut_off(page: Page) -> list[str]:

@@ -2,9 +2,7 @@
 
 import functools
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +13,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 from torch import Tensor
 
 import layerlib
@@ -30,6 +28,7 @@ from layerlib.nlinear import NLINEAR
 from layerlib.norm import layer_norm
 from layerlib.recipe import Rearrange, Recipe, Reduce
 from layerlib.shapes import CHANNEL_SHUFFLE, PIXEL_SHUFFLE, PIXEL_UNSHUFFLE
+from pages import PHONE
 
 PICTURES: list[tuple[Recipe | Rearrange, list[Tensor], dict[str, int]]] = [
     (LINEAR, [whole(2, 3), whole(4, 3)], {}),
@@ -471,26 +470,6 @@ def test_a_picture_is_an_object_of_its_own() -> None:
 # ---- In a browser
 
 LETTERS = "i h w, o i kh kw -> o y x"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
-PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    if path is None:
-        missing = "no Chromium found: pictures are not looked at in a browser"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 Opener = Callable[..., Page]

@@ -144,11 +144,6 @@ def drawn_letter(name: str, x: int, y: int, *, summed: bool = False) -> str:
     )
 
 
-def drawn_line(kind: str, text: str, y: int) -> str:
-    """A line of text at the left edge."""
-    return f'<text class="{kind}" x="1" y="{y}">{escape(text)}</text>'
-
-
 def _wide(name: str) -> int:
     return 7 * len(name) + 9
 
