@@ -1,13 +1,17 @@
 """What a page looks at layers with: pictures, sources, operations, and a comparison."""
 
+from layerlib.lab.cube import cube
+from layerlib.lab.film import film
 from layerlib.lab.lines import Lines, lines
 from layerlib.lab.oracle import Report, raised, same
 from layerlib.lab.point_at import PointAt, point_at
 from layerlib.lab.show import Source, moves, show
+from layerlib.lab.steps import Steps
 from layerlib.lab.still import Still, still
 from layerlib.lab.terms import influences, terms
 
 __all__ = [
-    "Lines", "PointAt", "Report", "Source", "Still", "influences", "lines", "moves",
-    "point_at", "raised", "same", "show", "still", "terms",
+    "Lines", "PointAt", "Report", "Source", "Steps", "Still", "cube", "film",
+    "influences", "lines", "moves", "point_at", "raised", "same", "show", "still",
+    "terms",
 ]  # fmt: skip

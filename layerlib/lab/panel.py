@@ -129,13 +129,18 @@ def drawn_labels(panel: Panel, at: tuple[int, int]) -> Iterator[str]:
     x0, y0 = at
     yield f'<text class="t" x="{x0 + 1}" y="{y0 + 9}">{escape(panel.title)}</text>'
     for name, x, y in panel.labels():
-        wide, fill = _wide(name), colour(name.split()[0])
-        kind = "letter summed" if name in panel.summed else "letter"
-        yield (
-            f'<rect x="{x0 + x - wide // 2}" y="{y0 + y - 8}" width="{wide}" '
-            f'height="16" rx="4" fill="{fill}"/>'
-            f'<text class="{kind}" x="{x0 + x}" y="{y0 + y}">{name}</text>'
-        )
+        yield drawn_letter(name, x0 + x, y0 + y, summed=name in panel.summed)
+
+
+def drawn_letter(name: str, x: int, y: int, *, summed: bool = False) -> str:
+    """The name of an axis in its colour, around this point; underlined if summed."""
+    wide, fill = _wide(name), colour(name.split(maxsplit=1)[0])
+    kind = "letter summed" if summed else "letter"
+    return (
+        f'<rect x="{x - wide // 2}" y="{y - 8}" width="{wide}" '
+        f'height="16" rx="4" fill="{fill}"/>'
+        f'<text class="{kind}" x="{x}" y="{y}">{name}</text>'
+    )
 
 
 def drawn_line(kind: str, text: str, y: int) -> str:
