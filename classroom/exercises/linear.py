@@ -116,4 +116,44 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["bilinear", "trilinear"],
     ),
+    "linear-story-scores": Question(
+        (5, 5, -3),
+        {
+            "Cells that differ count against the score.": (7, 7, 3),
+            "Paper that agrees with paper counts, too: -1 times -1 is 1.": (3, 3, 1),
+            "More cells differ from the diagonal than agree: the sign.": (5, 5, 3),
+        },
+    ),
+    "linear-story-moves": Task(
+        "input: b i, weight: o i, bias: o -> b o",
+        linear,
+        {
+            "The bias is missing.": lambda x, w, _: LINEAR(x, w),
+            "The products are summed over o; the letter to be summed is i.": (
+                lambda x, w, bias: (x[:, None] * w).sum(1) + bias
+            ),
+            "The bias is added to each product, and so i times.": (
+                lambda x, w, bias: (x[:, None] * w + bias[:, None]).sum(-1)
+            ),
+            "The output is (o, b): its two axes are exchanged.": (
+                lambda x, w, bias: w @ x.T + bias[:, None]
+            ),
+        },
+        without=["linear", "addmm", "matmul", "mm", "einsum"],
+    ),
+    "linear-story-two": Task(
+        "first: m i, second: o m -> o i",
+        Recipe("m i, o m -> o i"),
+        {
+            "It is laid out as (in, out); a weight is stored as (out, in).": (
+                "m i, o m -> i o"
+            ),
+            "m is still there. Nobody sees it from outside: it is summed.": (
+                "m i, o m -> o m i"
+            ),
+            "A matrix product sums its inner axes, here i and o: exchange the two.": (
+                lambda first, second: first @ second
+            ),
+        },
+    ),
 }

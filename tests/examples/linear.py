@@ -130,4 +130,6 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "linear-collapse": collapsed,
     "linear-gradient": weight_gradient,
     "linear-bilinear": F.bilinear,
+    "linear-story-moves": F.linear,
+    "linear-story-two": lambda first, second: second @ first,
 }
