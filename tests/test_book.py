@@ -253,17 +253,13 @@ def test_story_has_no_private_name_and_no_tensor_is_a_letter(path: Path) -> None
         for node in ast.walk(ast.parse(cell["source"])):
             name = getattr(node, "id", getattr(node, "attr", getattr(node, "name", "")))
             assert not re.match(r"_[^_]", name or ""), cell["id"]
-            if isinstance(node, ast.Assign):
-                named = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-                bound = {
-                    n.id
-                    for t in node.targets
-                    for n in ast.walk(t)
-                    if isinstance(n, ast.Name)
-                }
-                assert not bound & named & {*LETTERS}, cell["id"]
-            if isinstance(node, ast.arg) and not is_folded(cell):
-                assert node.arg not in LETTERS, cell["id"]
+            if is_folded(cell):
+                continue
+            named = [node.arg] if isinstance(node, ast.arg) else []
+            for target in node.targets if isinstance(node, ast.Assign) else []:
+                bound = [n for n in ast.walk(target) if isinstance(n, ast.Name)]
+                named += [n.id for n in bound if isinstance(n.ctx, ast.Store)]
+            assert not {*named} & {*LETTERS}, cell["id"]
 
 
 @each_story
