@@ -88,11 +88,14 @@ MISTAKES: dict[str, dict[str, tuple[str, str]]] = {
         "an influence that one random point hides": ("changed |=", "changed ="),
     },
     "lab.panel point_at": {
+        "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
+        "longer numbers in cells of one width": ("max(self.least, 9 *", "max(self.least, 0 *"),
+    },
+    "lab.panel film": {
         "rows and columns exchanged": (
             "left + (beside * columns + column) * self.cell",
             "left + (beside * columns + row) * self.cell",
         ),
-        "a minus sign lost": ('.replace("-", "−")', '.replace("-", "")'),
     },
     "lab.point_at": {
         "the first term only": ("pieces = self._sum(made)", "pieces = self._sum(made[:1])"),
@@ -183,7 +186,7 @@ def test_every_mistake_is_noticed(file: str, breaker: Breaker) -> None:
 @pytest.mark.parametrize(
     ("mistake", "told"),
     [
-        (("left + (beside", "left - (beside"), ""),
+        (("max(self.least, 9 *", "max(self.least, 0 *"), ""),
         (("no such place", ""), "no place, or several, for: a"),
         (("import math", "import math "), "nothing"),
     ],
@@ -192,7 +195,7 @@ def test_the_breaker_bites(
     mistake: tuple[str, str], told: str, breaker: Breaker
 ) -> None:
     """One that is noticed, one that has no place, and one that is none."""
-    chosen = [str(TESTS / "test_point_at.py"), "-k", "wider or every_cell"]
+    chosen = [str(TESTS / "test_point_at.py"), "-k", "wider or shades"]
     plan = {"file": "lab.panel", "groups": {"lab.panel": (chosen, {}, {"a": mistake})}}
     if told.startswith("no place"):
         with pytest.raises(AssertionError, match=told):
