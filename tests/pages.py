@@ -78,4 +78,17 @@ def faint(page: Page) -> list[str]:
     return found
 
 
-__all__ = ["PHONE", "Opened", "Several", "cut_off", "faint", "opened"]
+def fit_a_phone_and_are_read(page: Page) -> None:
+    """Pictures in steps: all steps as they are at first, and the last one of each."""
+    assert not cut_off(page)
+    assert not faint(page)
+    for figure in page.locator("figure").all():
+        figure.locator("button").first.focus()
+        page.keyboard.press("End")
+    assert not cut_off(page)
+    assert not faint(page)
+
+
+__all__ = [
+    "PHONE", "Opened", "Several", "cut_off", "faint", "fit_a_phone_and_are_read", "opened",
+]  # fmt: skip

@@ -391,11 +391,8 @@ def report() -> None:
     """Prints for each page how long it is; minutes at 200 words and 2 cells each."""
     print(f"{'page':32}{'words':>7}{'cells':>7}{'minutes':>9}{'words a sentence':>18}")
     for path in [*STORIES, *[p for p in CHAPTERS if p not in STORIES], *REFERENCES]:
-        name, said, ran = (
-            str(path.relative_to(ROOT / "chapters")),
-            words(path),
-            code(path),
-        )
+        name, said = str(path.relative_to(ROOT / "chapters")), words(path)
+        ran = code(path)
         sentences = len(re.findall(r"[.?!](?=\s)", prose(path))) or 1
         minutes = said / 200 + len(ran) / 2
         print(f"{name:32}{said:7}{len(ran):7}{minutes:9.0f}{said / sentences:18.1f}")

@@ -17,7 +17,13 @@ from examples import whole
 from layerlib.lab import Steps, cube
 from layerlib.linear import LINEAR
 from layerlib.recipe import Recipe, colour
-from pages import PHONE, Opened, Several, cut_off, faint, opened
+from pages import (
+    PHONE,
+    Opened,
+    Several,
+    fit_a_phone_and_are_read,
+    opened,
+)
 
 __all__ = ["opened"]
 
@@ -412,13 +418,7 @@ def test_steps_by_touch_on_a_phone(opened: Opened) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_they_fit_a_phone_and_are_read(opened: Opened, theme: str) -> None:
     pictures = [cube(line, *given, backward=k) for line, given, k in CASES.values()]
-    page = opened(Several(*pictures), theme=theme, viewport=PHONE)
-    assert not cut_off(page)
-    assert not faint(page)
-    for figure in page.locator("figure").all():
-        figure.locator("button").first.focus()
-        page.keyboard.press("End")
-    assert not cut_off(page)
+    fit_a_phone_and_are_read(opened(Several(*pictures), theme=theme, viewport=PHONE))
 
 
 def test_all_steps_are_printed(opened: Opened) -> None:

@@ -18,7 +18,13 @@ from layerlib.conv import conv1d, conv2d
 from layerlib.conv_transpose import conv_transpose1d, conv_transpose2d
 from layerlib.lab import Steps, film
 from layerlib.lab.steps import LARGEST
-from pages import PHONE, Opened, Several, cut_off, faint, opened
+from pages import (
+    PHONE,
+    Opened,
+    Several,
+    fit_a_phone_and_are_read,
+    opened,
+)
 
 __all__ = ["opened"]
 
@@ -436,15 +442,7 @@ def test_nothing_plays_for_those_who_do_not_like_that(opened: Opened) -> None:
 def test_they_fit_a_phone_and_are_read(opened: Opened, theme: str) -> None:
     cases = [*WINDOWS.values(), *STAMPS.values()]
     pictures = [film(function, *given, **more) for function, given, more, _ in cases]
-    page = opened(Several(*pictures), theme=theme, viewport=PHONE)
-    assert not cut_off(page)
-    assert not faint(page)
-    for figure in page.locator("figure").all():
-        figure.locator("button").first.focus()
-        page.keyboard.press("End")
-    assert not cut_off(page)
-    assert not faint(page)
-    page.context.close()
+    fit_a_phone_and_are_read(opened(Several(*pictures), theme=theme, viewport=PHONE))
 
 
 def test_a_copy_of_the_cells_looks_like_them(opened: Opened) -> None:
