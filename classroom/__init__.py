@@ -1,7 +1,8 @@
 """The exercises of the book: `check` says whether an answer is right, and why not.
 
 Each family has its exercises in a file of its own here, as data: what is right, and
-which mistakes are known. `EXERCISES` holds them all by name.
+which mistakes are known. `EXERCISES` holds them all by name. `keep` saves a class that
+the reader wrote, and `mine` is the namespace of all that were kept.
 """
 
 import difflib
@@ -13,8 +14,11 @@ from typing import Any
 
 from classroom import exercises
 from classroom.judge import Exercise, Question, Task, Verdict
+from classroom.own import keep, mine
 
-__all__ = ["EXERCISES", "Exercise", "Question", "Task", "Verdict", "check"]
+__all__ = [
+    "EXERCISES", "Exercise", "Question", "Task", "Verdict", "check", "keep", "mine",
+]  # fmt: skip
 
 EXERCISES: dict[str, Exercise] = {}
 for _file in pkgutil.iter_modules(exercises.__path__):

@@ -30,7 +30,7 @@ TESTS = {
     "Makefile": ["tools"],
     "_config.yml": ["book"],
     "_toc.yml": ["book"],
-    "classroom": ["exercises"],
+    "classroom": ["exercises", "own"],
     "constraints.txt": ["tools"],
     "requirements-test.txt": ["tools"],
     "requirements.txt": ["tools"],
