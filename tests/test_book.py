@@ -15,6 +15,7 @@ import torch
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from examples import classes, families, functions
+from layerlib.lab.contents import cells, minutes, prose, words
 from layerlib.recipe import LETTERS
 
 ROOT = Path(__file__).parent.parent
@@ -43,24 +44,12 @@ each_proof = pytest.mark.parametrize(
 )
 
 
-def cells(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The cells of a notebook, with their sources as one text."""
-    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    for cell in found:
-        cell["source"] = "".join(cell["source"])
-    return [cell for cell in found if kind in {None, cell["cell_type"]}]
-
-
 def code(path: Path) -> list[dict[str, Any]]:
     return cells(path, "code")
 
 
 def trees(path: Path) -> list[ast.Module]:
     return [ast.parse(cell["source"]) for cell in code(path)]
-
-
-def prose(path: Path) -> str:
-    return "\n\n".join(cell["source"] for cell in cells(path, "markdown"))
 
 
 def tags(cell: dict[str, Any]) -> list[str]:
@@ -163,17 +152,9 @@ def test_every_public_name_of_the_family_runs_on_its_pages(family: str) -> None:
 # ---- Stories
 
 
-def words(path: Path) -> int:
-    """Of the text that is read: without code, tags, and where links lead."""
-    text = re.sub(
-        r"^ *(```|:::).*$|\]\([^)]*\)|<[^>]*>", " ", prose(path), flags=re.MULTILINE
-    )
-    return len(re.findall(r"\w[\w'’.,-]*", text))
-
-
 def is_folded(cell: dict[str, Any]) -> bool:
     """Whether a reader does not see its code."""
-    return bool({"hide-cell", "hide-input"} & {*tags(cell)})
+    return bool({"hide-cell", "hide-input", "remove-input"} & {*tags(cell)})
 
 
 def calls(path: Path, name: str) -> list[ast.Call]:
@@ -388,14 +369,17 @@ def test_the_picture_of_the_readme_is_there() -> None:
 
 
 def report() -> None:
-    """Prints for each page how long it is; minutes at 200 words and 2 cells each."""
+    """Prints for each page how long it is."""
     print(f"{'page':32}{'words':>7}{'cells':>7}{'minutes':>9}{'words a sentence':>18}")
     for path in [*STORIES, *[p for p in CHAPTERS if p not in STORIES], *REFERENCES]:
-        name, said = str(path.relative_to(ROOT / "chapters")), words(path)
-        ran = code(path)
+        name, said, ran = (
+            str(path.relative_to(ROOT / "chapters")),
+            words(path),
+            code(path),
+        )
         sentences = len(re.findall(r"[.?!](?=\s)", prose(path))) or 1
-        minutes = said / 200 + len(ran) / 2
-        print(f"{name:32}{said:7}{len(ran):7}{minutes:9.0f}{said / sentences:18.1f}")
+        took = minutes(path)
+        print(f"{name:32}{said:7}{len(ran):7}{took:9}{said / sentences:18.1f}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from torch.utils._pytree import tree_leaves
 
 from examples import CLASSES, FUNCTIONS, Example, classes, families, functions
 from layerlib import recipe
-from layerlib.lab import lines
+from layerlib.lab import beside, lines
+from layerlib.linear import LINEAR
 from layerlib.recipe import Bend, Line
 
 EACH_EXAMPLE = [
@@ -96,3 +97,12 @@ def test_nothing_looks_on_between_two_calls() -> None:
     with pytest.raises(ValueError, match="expected 2 inputs"):
         lines(line, x)
     assert recipe.RAN is None
+
+
+def test_layers_side_by_side() -> None:
+    shown = beside({"Linear": (LINEAR, "one < two"), "Again": (LINEAR, "the same")})
+    assert repr(shown).splitlines()[1] == "Again: ... i, o i -> ... o  the same"
+    html = shown._repr_html_()
+    assert html.count(LINEAR._repr_html_()) == 2
+    assert "<strong>Again</strong>" in html
+    assert "<p>one &lt; two</p>" in html

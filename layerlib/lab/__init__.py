@@ -1,8 +1,9 @@
 """What a page looks at layers with: pictures, sources, operations, and a comparison."""
 
+from layerlib.lab.contents import contents
 from layerlib.lab.cube import cube
 from layerlib.lab.film import film
-from layerlib.lab.lines import Lines, lines
+from layerlib.lab.lines import Lines, beside, lines
 from layerlib.lab.oracle import Report, raised, same
 from layerlib.lab.point_at import PointAt, point_at
 from layerlib.lab.show import Source, moves, show
@@ -11,7 +12,7 @@ from layerlib.lab.still import Still, still
 from layerlib.lab.terms import influences, terms
 
 __all__ = [
-    "Lines", "PointAt", "Report", "Source", "Steps", "Still", "cube", "film",
-    "influences", "lines", "moves", "point_at", "raised", "same", "show", "still",
-    "terms",
+    "Lines", "PointAt", "Report", "Source", "Steps", "Still", "beside", "contents",
+    "cube", "film", "influences", "lines", "moves", "point_at", "raised", "same",
+    "show", "still", "terms",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The lines and bends that a call really ran."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any
 
 from layerlib import recipe
@@ -37,3 +38,35 @@ def lines(layer: Callable[..., Any], *inputs: Any, **further: Any) -> Lines:
         return Lines(recipe.RAN)
     finally:
         recipe.RAN = before
+
+
+class Beside(dict[str, tuple[Line, str]]):
+    """Layers side by side: the name of each, its line, and a sentence on it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{name}: {line}  {told}" for name, (line, told) in self.items()
+        )
+
+    def _repr_html_(self) -> str:
+        columns = "".join(
+            f"<div><strong>{escape(name)}</strong><p>{line._repr_html_()}</p>"
+            f"<p>{escape(told)}</p></div>"
+            for name, (line, told) in self.items()
+        )
+        return f'<div class="beside">{columns}</div>'
+
+
+def beside(layers: Mapping[str, tuple[Line, str]]) -> Beside:
+    """Some layers side by side, to see by which letters they differ.
+
+    Args:
+        layers: for each name of a layer its line and a sentence on it.
+
+    >>> from layerlib.linear import LINEAR
+    >>> beside({"Linear": (LINEAR, "one weight for all")})
+    Linear: ... i, o i -> ... o  one weight for all
+    """
+    return Beside(layers)

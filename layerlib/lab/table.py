@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import layerlib
+from layerlib.lab.contents import title
 from layerlib.lab.lines import Lines, lines
 
 Call = tuple[str, tuple[Any, ...], list[Any]]
@@ -97,7 +99,7 @@ def _input(shape: Any, n: int) -> Tensor:
 
 
 class Table:
-    """All layers by family, with links to the chapters that lie in a folder."""
+    """All layers by family, with links to their pages that lie in a folder."""
 
     def __init__(self, chapters: str) -> None:
         self.chapters = Path(chapters)
@@ -112,21 +114,34 @@ class Table:
     def _repr_html_(self) -> str:
         caption = f"{self._count()} layers, each with the lines that it ran"
         rows = "".join(map(self._family, sorted(self.rows)))
-        return f'<table class="layers"><caption>{caption}</caption>{rows}</table>'
+        script = resources.files("layerlib.lab") / "table.js"
+        return (
+            f'<table class="layers"><caption>{caption}</caption>{rows}</table>'
+            f"<script>\n{script.read_text(encoding='utf-8')}</script>"
+        )
 
     def _family(self, family: str) -> str:
-        pages = (family, f"reference/{family}")
-        there = [p for p in pages if (self.chapters / f"{p}.ipynb").exists()]
-        links = [
-            f'<a href="{self.chapters.name}/{page}.html">{text}</a>'
-            for text, page in zip((family, "reference"), there, strict=False)
-        ]
-        head = " · ".join(links) or family
-        html = f'<tr><th colspan="2" scope="colgroup">{head}</th></tr>'
+        story, reference, exercises = (
+            self.chapters / folder / f"{family}.ipynb"
+            for folder in ("", "reference", "exercises")
+        )
+        name = title(story) if story.exists() else family
+        further = {"reference": reference, "exercises": exercises}
+        links = [self._link(text, page) for text, page in further.items()]
+        head = " · ".join(filter(None, [self._link(name, story) or name, *links]))
+        html = f'<tbody><tr><th colspan="2" scope="rowgroup">{head}</th></tr>'
         for ran, names in self.rows[family].items():
-            shown = ", ".join(f"<code>{name}</code>" for name in names)
+            codes = [f"<code>{name}</code>" for name in names]
+            shown = ", ".join(self._link(code, reference) or code for code in codes)
             html += f'<tr><th scope="row">{shown}</th><td>{ran._repr_html_()}</td></tr>'
-        return html
+        return f"{html}</tbody>"
+
+    def _link(self, text: str, page: Path) -> str:
+        """A link from beside the folder of the chapters, if the page is there."""
+        if not page.exists():
+            return ""
+        there = page.relative_to(self.chapters.parent).with_suffix(".html")
+        return f'<a href="{there.as_posix()}">{text}</a>'
 
     def _count(self) -> int:
         return sum(
