@@ -5,7 +5,7 @@ import inspect
 import linecache
 import symtable
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def keep(cls: type[nn.Module], name: str | None = None) -> Kept:
     name = name or cls.__name__.removeprefix("Own")
     if not name.isidentifier():
         raise ValueError(f"keep: expected the name of a layer, got {name!r}")
-    text = "\n\n".join(_needed(cls))
+    text = needed(cls.__name__, _texts(cls))
     if cls.__name__ != name:
         text += f"\n\n{name} = {cls.__name__}"
     try:
@@ -111,11 +111,19 @@ def _run(text: str, path: Path) -> dict[str, Any]:
 # ---- What a class needs
 
 
-def _needed(cls: type) -> list[str]:
-    """The sources of what a class uses, imports first, and of the class itself."""
-    bound = {name: source for text in _texts(cls) for name, source in _bindings(text)}
-    if cls.__name__ not in bound:
-        raise ValueError(f"keep: the source of {cls.__name__} was not found")
+def needed(name: str, texts: Iterable[str]) -> str:
+    """The source of a class, after that of all it uses, imports first.
+
+    Args:
+        name: what the class is called.
+        texts: the code in which all of it is written, as it ran: the last counts.
+
+    Raises:
+        ValueError: no statement of the texts defines the class.
+    """
+    bound = {name: source for text in texts for name, source in _bindings(text)}
+    if name not in bound:
+        raise ValueError(f"keep: the source of {name} was not found")
     found: dict[str, None] = {}
     visited: set[str] = set()
 
@@ -126,10 +134,10 @@ def _needed(cls: type) -> list[str]:
                 visit(used)
             found.setdefault(bound[name])
 
-    visit(cls.__name__)
+    visit(name)
     imports = sorted(source for source in found if _is_import(source))
     others = [source for source in found if not _is_import(source)]
-    return ["\n".join(imports), *others]
+    return "\n\n".join(["\n".join(imports), *others])
 
 
 def _texts(cls: type) -> Iterator[str]:

@@ -19,10 +19,11 @@ from layerlib.lab.contents import cells, minutes, prose, words
 from layerlib.recipe import LETTERS
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PROJECT = ROOT / "chapters" / "project.ipynb"
+CHAPTERS = sorted({*(ROOT / "chapters").glob("*.ipynb")} - {PROJECT})
 REFERENCES = sorted((ROOT / "chapters" / "reference").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
-NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, *REFERENCES, *EXERCISES]
+NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, PROJECT, *REFERENCES, *EXERCISES]
 STORIES = [path for path in CHAPTERS if path.stem in {p.stem for p in REFERENCES}]
 IN_STORY_OF = {"nlinear": "linear"}
 """Families that are a section in the story of another one."""
