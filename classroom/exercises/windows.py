@@ -1,5 +1,6 @@
 """The exercises on windows and padding."""
 
+import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
@@ -23,6 +24,19 @@ def _back(gradient: Tensor, weight: Tensor, more_left: int = 0) -> Tensor:
     sent = Recipe("b w, k -> b w k")(gradient, weight)
     padded = overlap_add(sent, (w + k - 1,), Kernel((k,)))
     return padded[:, left : left + w]
+
+
+def _put_back(copies: Tensor, size: int | None = None) -> Tensor:
+    _, x, k = copies.shape
+    return overlap_add(copies, (x + k - 1,), Kernel((k,)))[:, :size]
+
+
+def _written_over(copies: Tensor) -> Tensor:
+    b, x, k = copies.shape
+    output = copies.new_zeros(b, x + k - 1)
+    for at in range(k):
+        output[:, at : at + x] = copies[:, :, at]
+    return output
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -120,5 +134,53 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["conv1d", "convolution", "conv_transpose1d", "grad", "backward"],
+    ),
+    "windows-story-starts": Question(
+        tuple(range(-3, 10 + 3 - 2 * (4 - 1), 3)),
+        {
+            "Windows may begin in the padding, at -3.": (0, 3),
+            "The padding after the row counts, too: the last cell is 12.": (-3, 0, 3),
+            "With dilation 2, a window of 4 reaches 6 cells beyond its first.": (
+                tuple(range(-3, 10 + 3 - 3, 3))
+            ),
+            "Those are all starts; with stride 3 every third counts.": (
+                tuple(range(-3, 10 + 3 - 2 * (4 - 1)))
+            ),
+            "Count cells of the row itself, which begins at 0, not of the padded one.": (
+                (0, 3, 6, 9)
+            ),
+        },
+    ),
+    "windows-story-beside": Question(
+        (2, 1, 0, 0, 1, 2, 3, 3, 2, 1),
+        {
+            "That mirror stands on the edge cell; this one shows the edge twice.": (
+                (3, 2, 1, 0, 1, 2, 3, 2, 1, 0)
+            ),
+            "That repeats the edge cell; a mirror goes back into the row.": (
+                (0, 0, 0, 0, 1, 2, 3, 3, 3, 3)
+            ),
+            "That goes on at the other side; a mirror turns back.": (
+                (1, 2, 3, 0, 1, 2, 3, 0, 1, 2)
+            ),
+            "The four cells have the numbers 0 to 3.": (3, 2, 1, 1, 2, 3, 4, 4, 3, 2),
+        },
+    ),
+    "windows-story-back": Task(
+        "copies: b x k -> b w",
+        _put_back,
+        {
+            "Copies of one cell are written over; they are to be added.": _written_over,
+            "The sum is divided by the counts; here it is to stay a sum.": (
+                lambda copies: _put_back(copies) / _put_back(torch.ones_like(copies))
+            ),
+            "Position k belongs k cells after the start, not before it.": (
+                lambda copies: _put_back(copies.flip(2))
+            ),
+            "The last window reaches k - 1 cells beyond the last start.": (
+                lambda copies: _put_back(copies, copies.shape[1])
+            ),
+        },
+        without=["fold", "conv_transpose1d", "unfold", "backward", "grad"],
     ),
 }

@@ -148,6 +148,12 @@ def _back(gradient: Tensor, weight: Tensor) -> Tensor:
     return torch.autograd.grad(_same(x, weight), x, gradient)[0]
 
 
+def _put_back(copies: Tensor) -> Tensor:
+    k = copies.shape[2]
+    padded = [functional.pad(copies[:, :, n], (n, k - 1 - n)) for n in range(k)]
+    return torch.stack(padded).sum(dim=0)
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
     "windows-patches": lambda x, kh, kw: functional.unfold(
         x, (kh, kw), stride=(kh, kw)
@@ -155,4 +161,5 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "windows-pad": lambda image, tall, broad: tall @ image @ broad.T,
     "windows-same": _same,
     "windows-back": _back,
+    "windows-story-back": _put_back,
 }
