@@ -146,9 +146,7 @@ EXERCISES: dict[str, Exercise] = {
             "Those are all starts; with stride 3 every third counts.": (
                 tuple(range(-3, 10 + 3 - 2 * (4 - 1)))
             ),
-            "Count cells of the row itself, which begins at 0, not of the padded one.": (
-                (0, 3, 6, 9)
-            ),
+            "Count the cells of the row itself, not of the padded one.": ((0, 3, 6, 9)),
         },
     ),
     "windows-story-beside": Question(
