@@ -26,9 +26,9 @@ def _back(gradient: Tensor, weight: Tensor, more_left: int = 0) -> Tensor:
     return padded[:, left : left + w]
 
 
-def _put_back(copies: Tensor, size: int | None = None) -> Tensor:
+def _put_back(copies: Tensor, cut: int = 0) -> Tensor:
     _, x, k = copies.shape
-    return overlap_add(copies, (x + k - 1,), Kernel((k,)))[:, :size]
+    return overlap_add(copies, (x + k - 1,), Kernel((k,)))[:, cut : cut + x]
 
 
 def _written_over(copies: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def _written_over(copies: Tensor) -> Tensor:
     output = copies.new_zeros(b, x + k - 1)
     for at in range(k):
         output[:, at : at + x] = copies[:, :, at]
-    return output
+    return output[:, :x]
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -165,7 +165,7 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "windows-story-back": Task(
-        "copies: b x k -> b w",
+        "copies: b x k -> b x",
         _put_back,
         {
             "Copies of one cell are written over; they are to be added.": _written_over,
@@ -175,8 +175,8 @@ EXERCISES: dict[str, Exercise] = {
             "Position k belongs k cells after the start, not before it.": (
                 lambda copies: _put_back(copies.flip(2))
             ),
-            "The last window reaches k - 1 cells beyond the last start.": (
-                lambda copies: _put_back(copies, copies.shape[1])
+            "The padding stands at the end of the row, and is cut off there.": (
+                lambda copies: _put_back(copies, copies.shape[2] - 1)
             ),
         },
         without=["fold", "conv_transpose1d", "unfold", "backward", "grad"],
