@@ -17,7 +17,7 @@ ELLIPSIS = "..."
 Sizes: TypeAlias = tuple[int, ...]
 
 LETTERS = {
-    "b": ("batch", "#d4d4d4"),
+    "b": ("batch", "#bcbcbc"),
     "i": ("input features or channels", "#8ecbff"),
     "j": ("features of a second input", "#b9c6ff"),
     "o": ("output features or channels", "#ffb870"),
@@ -35,7 +35,7 @@ LETTERS = {
     "kw": ("width of the kernel", "#fbc8e4"),
     "n": ("positions in a sequence (tokens)", "#8fe3dd"),
     "t": ("time", "#c9e4a5"),
-    "head": ("attention heads", "#e3bdf5"),
+    "head": ("attention heads", "#b4dd7f"),
     "q": ("query positions", "#8fe3dd"),
     "s": ("source positions", "#f2d29b"),
     "e": ("embedding features", "#b9c6ff"),

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import json
+import math
 import re
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from examples import classes, families, functions
+from layerlib import Recipe
 from layerlib.lab.contents import cells, minutes, prose, words
 from layerlib.recipe import LETTERS
 
@@ -255,6 +258,63 @@ def test_story_leads_to_reference_and_exercises(path: Path) -> None:
     assert last.startswith("What you would tell a friend")
     for folder in ("reference", "exercises"):
         assert f"]({folder}/{path.stem}.ipynb)" in last
+
+
+# ---- Colors of the letters
+
+
+def lines_shown(path: Path) -> Iterator[list[str]]:
+    """The letters of each line that a page shows in color."""
+    for cell in code(path):
+        for output in cell["outputs"]:
+            page = BeautifulSoup(
+                "".join(output.get("data", {}).get("text/html", "")), "html.parser"
+            )
+            for line in page.select("span.recipe"):
+                yield [chip.get_text() for chip in line.select("span.letter")]
+
+
+def seen(color: str) -> list[float]:
+    """What the eye tells apart: lightness, red to green, yellow to blue (CIELAB)."""
+    rgb = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb
+    )
+    x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505
+    y = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    z = (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089
+    fx, fy, fz = (
+        v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in (x, y, z)
+    )
+    return [116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)]
+
+
+def test_colors_of_letters_that_meet_in_a_line_differ() -> None:
+    meeting = {
+        pair
+        for path in NOTEBOOKS
+        for letters in lines_shown(path)
+        for pair in itertools.combinations(sorted({*letters} & {*LETTERS}), 2)
+    }
+    assert len(meeting) > 90
+    near = {
+        pair: round(math.dist(*(seen(LETTERS[letter][1]) for letter in pair)), 1)
+        for pair in meeting
+    }
+    # A difference of 2 is just seen, one of 10 at a glance.
+    assert not {pair: far for pair, far in near.items() if far < 14}
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_letter_can_be_read_on_its_color(letter: str) -> None:
+    # Both the letter and what is below it come with the chip: in light, dark, on paper.
+    html = BeautifulSoup(Recipe(f"{letter}, i -> i")._repr_html_(), "html.parser")
+    style = html.select_one("span.letter")["style"]
+    assert f"background:{LETTERS[letter][1]};color:#111;" in style
+    lightness, *_ = seen(LETTERS[letter][1])
+    below = ((lightness + 16) / 116) ** 3
+    assert (below + 0.05) / (0.0056 + 0.05) > 4.5
+    assert ("underline" in style) == (letter != "i")  # not told by color alone
 
 
 @each_notebook
