@@ -1,6 +1,6 @@
 """The exercises on convolutions."""
 
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
@@ -16,6 +16,12 @@ def _padded(x: Tensor, weight: Tensor, before: int, after: int) -> Tensor:
 def _causal(x: Tensor, weight: Tensor, groups: int) -> Tensor:
     before = 2 * (weight.shape[-1] - 1)
     return conv1d(pad(x, (before, 0)), weight, dilation=2, groups=groups)
+
+
+def _weigh(seen: Tensor, weight: Tensor) -> Tensor:
+    seen = rearrange(seen, "b i y x kh kw -> b 1 i y x kh kw")
+    kernels = rearrange(weight, "o i kh kw -> 1 o i 1 1 kh kw")
+    return reduce(seen * kernels, "b o i y x kh kw -> b o y x", "sum")
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -118,5 +124,52 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["conv1d", "convolution"],
         numbers=["g"],
+    ),
+    "conv-story-edge": Question(
+        (0, 4, 4, -3),
+        {
+            "The kernel lies as it stands, -1 on the left: nothing is flipped.": (
+                (0, -4, -4, 3)
+            ),
+            "Nothing lies beyond the border here: there are four windows.": (
+                (1, 0, 4, 4, -3, -5)
+            ),
+            "The weight between -1 and 1 is 0: subtract cells that lie two apart.": (
+                (0, 0, 4, 0, -3)
+            ),
+        },
+    ),
+    "conv-story-moves": Task(
+        "seen: b i y x kh kw, weight: o i kh kw -> b o y x",
+        _weigh,
+        {
+            "i is still there: an output sums over the channels, too.": (
+                lambda seen, weight: (seen[:, None] * weight[:, :, None, None]).sum(
+                    (-2, -1)
+                )
+            ),
+            "The channels stand last; a picture has them before y and x.": (
+                lambda seen, weight: _weigh(seen, weight).movedim(1, -1)
+            ),
+            "The kernel is read backwards; torch does not flip it.": (
+                lambda seen, weight: _weigh(seen, weight.flip(-2, -1))
+            ),
+            "The products are averaged; sum them.": (
+                lambda seen, weight: _weigh(seen, weight) / weight[0].numel()
+            ),
+        },
+        without=["conv2d", "convolution", "matmul", "mm", "bmm", "einsum"],
+    ),
+    "conv-story-separable": Question(
+        64 * 9 + 64 * 64,
+        {
+            "That is the dense layer.": 64 * 64 * 9,
+            "The 1 × 1 convolution that mixes the channels is missing.": 64 * 9,
+            "A 1 × 1 convolution has a weight for each pair of channels.": (
+                64 * 9 + 64
+            ),
+            "A depthwise kernel sees one channel, not all 64.": (64 * 64 * 9 + 64 * 64),
+            "Count the weights only, without the biases.": 64 * 9 + 64 * 64 + 128,
+        },
     ),
 }
