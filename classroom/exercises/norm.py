@@ -6,7 +6,7 @@ from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.norm import GROUPED, layer_norm
-from layerlib.recipe import Recipe
+from layerlib.recipe import Recipe, Reduce
 
 EPS = 0.1  # so large that its place under the root can be told from others
 
@@ -209,5 +209,59 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["layer_norm", "native_layer_norm", "grad", "backward"],
+    ),
+    "norm-story-row": Question(
+        (-1, -1, 1, 1),
+        {
+            "These are centered. Now divide by the standard deviation, 2.": (
+                -2,
+                -2,
+                2,
+                2,
+            ),
+            "That is divided by the variance, 4, and not by its root.": (
+                -0.5,
+                -0.5,
+                0.5,
+                0.5,
+            ),
+            "Subtract the mean, 4, before you divide.": (1, 1, 3, 3),
+        },
+    ),
+    "norm-story-line": Task(
+        "input: b c h w -> b c 1 1",
+        Reduce("b c h w -> b c 1 1", "mean"),
+        {
+            "Each example by itself: b is kept, or it is a batch norm.": (
+                Reduce("b c h w -> 1 c 1 1", "mean")
+            ),
+            "The channels share a mean here, which makes it a layer norm.": (
+                Reduce("b c h w -> b 1 1 1", "mean")
+            ),
+            "A letter that is averaged leaves an axis of length 1.": (
+                Reduce("b c h w -> b c", "mean")
+            ),
+            "Each position has a mean of its own; average over h and w.": (
+                Reduce("b c h w -> b 1 h w", "mean")
+            ),
+            "It sums, and a mean is to be taken.": (
+                Reduce("b c h w -> b c 1 1", "sum")
+            ),
+        },
+        empty=False,
+    ),
+    "norm-story-running": Question(
+        (2.5, 1.25),
+        {
+            "Momentum is the weight of the new value, not of the old.": (7.5, 1.75),
+            "The variance that is kept is unbiased: 2 / (2 - 1), not 2 / 2.": (
+                2.5,
+                1.0,
+            ),
+            "These are the values of the batch; they only move toward them.": (
+                10,
+                2,
+            ),
+        },
     ),
 }

@@ -121,6 +121,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "norm-running": _running,
     "norm-fold": _folded,
     "norm-gradient": _gradient,
+    "norm-story-line": lambda x: x.mean((2, 3), keepdim=True),
 }
 
 MISTAKES = {
