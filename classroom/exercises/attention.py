@@ -141,4 +141,42 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["scaled_dot_product_attention", "repeat_interleave"],
     ),
+    "attention-story-scores": Question(
+        (6, -2, 2),
+        {
+            "Acid counts against the score: mind the sign of -1.": (6, 2, 4),
+            "The second feature is missing.": (6, 0, 3),
+            "Features are multiplied, and the products are summed.": (4, 4, 4),
+        },
+    ),
+    "attention-story-lookup": Task(
+        "query: b q e, key: b s e, value: b s o -> b q o",
+        scaled_dot_product_attention,
+        {
+            "The scores are not divided by the root of e.": (
+                lambda q, k, v: READ(SCORES(q, k).softmax(-1), v)
+            ),
+            "The scores are divided by e; its root is meant.": (
+                lambda q, k, v: READ((SCORES(q, k) / q.shape[-1]).softmax(-1), v)
+            ),
+            "The softmax runs over the queries; it belongs to the sources.": (
+                lambda q, k, v: READ(
+                    (SCORES(q, k) / math.sqrt(q.shape[-1])).softmax(-2), v
+                )
+            ),
+            "The softmax is missing: the scores themselves are the weights.": (
+                lambda q, k, v: READ(SCORES(q, k) / math.sqrt(q.shape[-1]), v)
+            ),
+        },
+        without=["scaled_dot_product_attention"],
+    ),
+    "attention-story-mask": Question(
+        (4, 4, 4, 0),
+        {
+            "Nothing is masked: token 3 comes later than token 2.": (3, 3, 3, 3),
+            "A token sees itself, too.": (6, 6, 0, 0),
+            "The mask is turned over: a token sees those before it.": (0, 0, 6, 6),
+            "What is left is shared again: a row adds up to 12.": (3, 3, 3, 0),
+        },
+    ),
 }

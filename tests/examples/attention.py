@@ -110,6 +110,7 @@ ANSWERS = {
     "attention-groups": lambda *x: functional.scaled_dot_product_attention(
         *x, enable_gqa=True
     ),
+    "attention-story-lookup": functional.scaled_dot_product_attention,
 }
 
 MISTAKES = {
