@@ -171,4 +171,57 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
     ),
+    "recurrent-story-gate": Task(
+        "gate: b o, new: b o, state: b o -> b o",
+        lambda gate, new, state: gate * new + (1 - gate) * state,
+        {
+            "It is the other way round: a gate of 1 takes the new row.": (
+                lambda gate, new, state: gate * state + (1 - gate) * new
+            ),
+            "What the gate lets in is added, and nothing of the old state leaves.": (
+                lambda gate, new, state: gate * new + state
+            ),
+            "The old state is lost: a gate of 0 keeps it.": (
+                lambda gate, new, state: gate * new + 0 * state
+            ),
+            "A gate of one half takes one half of each, not the whole of both.": (
+                lambda gate, new, state: (
+                    torch.where(gate != 0, new, 0) + torch.where(gate != 1, state, 0)
+                )
+            ),
+        },
+    ),
+    "recurrent-story-two": Task(
+        "decay: b o, new: b o, next_decay: b o, next_new: b o -> decay: b o, new: b o",
+        lambda decay, new, next_decay, next_new: (
+            next_decay * decay,
+            next_decay * new + next_new,
+        ),
+        {
+            "What the first step adds is multiplied by the second decay, too.": (
+                lambda decay, new, next_decay, next_new: (
+                    next_decay * decay,
+                    new + next_new,
+                )
+            ),
+            "The steps are exchanged: the first one comes first.": (
+                lambda decay, new, next_decay, next_new: (
+                    decay * next_decay,
+                    decay * next_new + new,
+                )
+            ),
+            "The state is multiplied twice, so the decays are multiplied, not added.": (
+                lambda decay, new, next_decay, next_new: (
+                    next_decay + decay,
+                    next_decay * new + next_new,
+                )
+            ),
+            "The second step adds something as well.": (
+                lambda decay, new, next_decay, next_new: (
+                    next_decay * decay,
+                    next_decay * new + 0 * next_new,
+                )
+            ),
+        },
+    ),
 }

@@ -202,4 +202,9 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "recurrent-lstm": _lstm_cell,
     "recurrent-gru": _new,
     "recurrent-back": _back,
+    "recurrent-story-gate": lambda gate, new, state: torch.lerp(state, new, gate),
+    "recurrent-story-two": lambda decay, new, next_decay, next_new: (
+        decay * next_decay,
+        torch.addcmul(next_new, next_decay, new),
+    ),
 }
