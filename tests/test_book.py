@@ -1,6 +1,7 @@
 """The book keeps its rules, and nbval is seen to bite."""
 
 import ast
+import inspect
 import itertools
 import json
 import math
@@ -151,6 +152,24 @@ def test_every_public_name_of_the_family_runs_on_its_pages(family: str) -> None:
     for name, thing in {**classes(), **functions()}.items():
         if thing.__module__ == f"layerlib.{family}":
             assert name in used
+
+
+@pytest.mark.parametrize("family", sorted(path.stem for path in REFERENCES))
+def test_every_option_of_the_family_is_taught(family: str) -> None:
+    story = IN_STORY_OF.get(family, family)
+    pages = [p for p in [*CHAPTERS, *REFERENCES] if p.stem in {family, story}]
+    taught = {
+        word
+        for p in pages
+        for c in cells(p)
+        for word in re.findall(r"\w+", c["source"])
+    }
+    for name, cls in classes().items():
+        if cls.__module__ == f"layerlib.{family}":
+            base = torch.nn.RNNBase if issubclass(cls, torch.nn.RNNBase) else cls
+            found = inspect.signature(base).parameters.values()
+            options = {p.name for p in found if p.default is not p.empty}
+            assert not options - taught, name
 
 
 # ---- Stories
