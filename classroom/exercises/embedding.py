@@ -101,4 +101,30 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
     ),
+    "embedding-story-line": Task(
+        "rows: n v, table: v e -> n e",
+        Recipe("n v, v e -> n e"),
+        {
+            "v is still there: the sum over all words is what picks one row.": (
+                "n v, v e -> n v e"
+            ),
+            "n is summed, too, and all tokens fall into one row.": "n v, v e -> e",
+            "The output is laid out as (e, n); each position is to be a row.": (
+                "n v, v e -> e n"
+            ),
+        },
+    ),
+    "embedding-story-scores": Task(
+        "features: n e, table: v e -> n v",
+        Recipe("n e, v e -> n v"),
+        {
+            "The output is (v, n); each position is to have a row of scores.": (
+                "n e, v e -> v n"
+            ),
+            "e is still there: a score is the sum over the features.": (
+                "n e, v e -> n v e"
+            ),
+            "v is summed, and no word has a score of its own.": "n e, v e -> n",
+        },
+    ),
 }

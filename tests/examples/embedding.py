@@ -116,4 +116,6 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "embedding-tied": lambda rows, table, gradient: _from_autograd(
         lambda table: rows @ table @ table.T, table, gradient
     ),
+    "embedding-story-line": torch.mm,
+    "embedding-story-scores": lambda features, table: features @ table.T,
 }
