@@ -38,6 +38,23 @@ def _weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
     return Recipe("b o w k, b i w -> i o k")(seen, x)
 
 
+def _laid(stamps: Tensor, stride: int = 2) -> Tensor:
+    width, size = stamps.shape[-2:]
+    reach = (width - 1) * stride + 1
+    y = stamps.new_zeros(*stamps.shape[:-2], reach - 1 + size)
+    for k in range(size):
+        y[..., k : k + reach : stride] += stamps[..., k]
+    return y
+
+
+def _laid_over(stamps: Tensor) -> Tensor:
+    width, size = stamps.shape[-2:]
+    y = stamps.new_zeros(*stamps.shape[:-2], (width - 1) * 2 + size)
+    for w in range(width):
+        y[..., 2 * w : 2 * w + size] = stamps[..., w, :]
+    return y
+
+
 EXERCISES: dict[str, Exercise] = {
     "conv_transpose-size": Question(
         (10 - 1) * 3 + 4 - 2,
@@ -138,5 +155,36 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         numbers=["g"],
+    ),
+    "conv_transpose-story-lay": Task(
+        "stamps: b o w k -> b o x",
+        _laid,
+        {
+            "Where stamps overlap they are to be added; here the last one wins.": (
+                _laid_over
+            ),
+            "The stamps lie one cell apart; here the stride is 2.": (
+                lambda stamps: _laid(stamps, 1)
+            ),
+            "The stamps are flipped: their first number belongs at the start.": (
+                lambda stamps: _laid(stamps.flip(-1))
+            ),
+            "Nothing overlaps: the stamps lie k apart, as if k were the stride.": (
+                lambda stamps: _laid(stamps, stamps.shape[-1])
+            ),
+        },
+        without=["conv_transpose1d", "conv1d", "convolution", "fold", "col2im"],
+    ),
+    "conv_transpose-story-six": Question(
+        (4, 9, 2, 7, 6, 12),
+        {
+            "No zero is added: the last stamp has a number there.": (4, 9, 2, 7, 6, 0),
+            "The cell that is kept is at the end; padding still crops the front.": (
+                (2, 4, 9, 2, 7, 6)
+            ),
+            "The added cell is at the end, and it is no zero.": (0, 4, 9, 2, 7, 6),
+            "That is without output_padding; a sixth number follows.": (4, 9, 2, 7, 6),
+            "Padding 1 still takes the first cell away.": (2, 4, 9, 2, 7, 6, 12),
+        },
     ),
 }
