@@ -38,23 +38,6 @@ def _weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
     return Recipe("b o w k, b i w -> i o k")(seen, x)
 
 
-def _laid(stamps: Tensor, stride: int = 2) -> Tensor:
-    width, size = stamps.shape[-2:]
-    reach = (width - 1) * stride + 1
-    y = stamps.new_zeros(*stamps.shape[:-2], reach - 1 + size)
-    for k in range(size):
-        y[..., k : k + reach : stride] += stamps[..., k]
-    return y
-
-
-def _laid_over(stamps: Tensor) -> Tensor:
-    width, size = stamps.shape[-2:]
-    y = stamps.new_zeros(*stamps.shape[:-2], (width - 1) * 2 + size)
-    for w in range(width):
-        y[..., 2 * w : 2 * w + size] = stamps[..., w, :]
-    return y
-
-
 EXERCISES: dict[str, Exercise] = {
     "conv_transpose-size": Question(
         (10 - 1) * 3 + 4 - 2,
@@ -156,24 +139,20 @@ EXERCISES: dict[str, Exercise] = {
         },
         numbers=["g"],
     ),
-    "conv_transpose-story-lay": Task(
-        "stamps: b o w k -> b o x",
-        _laid,
+    "conv_transpose-story-lay": Question(
+        (2, 4, 19, 2, 6, 6, 12),
         {
             "Where stamps overlap they are to be added; here the last one wins.": (
-                _laid_over
+                (2, 4, 11, 2, 3, 6, 12)
             ),
-            "The stamps lie one cell apart; here the stride is 2.": (
-                lambda stamps: _laid(stamps, 1)
-            ),
+            "The stamps lie one cell apart; here the stride is 2.": (2, 15, 13, 9, 12),
             "The stamps are flipped: their first number belongs at the start.": (
-                lambda stamps: _laid(stamps.flip(-1))
+                (8, 4, 5, 2, 23, 6, 3)
             ),
-            "Nothing overlaps: the stamps lie k apart, as if k were the stride.": (
-                lambda stamps: _laid(stamps, stamps.shape[-1])
+            "Nothing overlaps: the stamps lie three cells apart, not two.": (
+                (2, 4, 8, 11, 2, 3, 3, 6, 12)
             ),
         },
-        without=["conv_transpose1d", "conv1d", "convolution", "fold", "col2im"],
     ),
     "conv_transpose-story-six": Question(
         (4, 9, 2, 7, 6, 12),

@@ -72,14 +72,6 @@ def _one_by_one(weight: Tensor, g: int) -> Tensor:
     return torch.stack(rows)[:, :, None, None]
 
 
-def _laid_by_fold(stamps: Tensor) -> Tensor:
-    batch, outputs, width, size = stamps.shape
-    length = (width - 1) * 2 + size
-    columns = stamps.permute(0, 1, 3, 2).reshape(batch, outputs * size, width)
-    folded = functional.fold(columns, (1, length), (1, size), stride=(1, 2))
-    return folded[:, :, 0]
-
-
 ANSWERS: dict[str, Any] = {
     "conv_transpose-stamps": _stamps,
     "conv_transpose-overlap": lambda x, w: functional.conv1d(
@@ -90,7 +82,6 @@ ANSWERS: dict[str, Any] = {
     ),
     "conv_transpose-gradient": _weight_gradient,
     "conv_transpose-pixels": _one_by_one,
-    "conv_transpose-story-lay": _laid_by_fold,
 }
 
 MISTAKES = {
