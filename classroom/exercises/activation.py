@@ -1,10 +1,12 @@
 """The exercises on activations."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.activation import prelu, silu, softmax
+from layerlib.activation import gelu, prelu, silu, softmax
 from layerlib.linear import LINEAR
 
 
@@ -104,6 +106,50 @@ EXERCISES: dict[str, Exercise] = {
                 lambda gradient, y: (
                     y * (gradient - torch.mean(gradient * y, 1, keepdim=True))
                 )
+            ),
+        },
+    ),
+    "activation-story-gelu": Task(
+        "signal: b c -> b c",
+        gelu,
+        {
+            "This is the gate alone; the number is multiplied by it.": (
+                lambda signal: (1 + torch.erf(signal / math.sqrt(2))) / 2
+            ),
+            "The gate runs from -1 to 1: erf is to be moved up by 1 and halved.": (
+                lambda signal: signal * torch.erf(signal / math.sqrt(2))
+            ),
+            "The gate runs from 0 to 2: the half is missing.": (
+                lambda signal: signal * (1 + torch.erf(signal / math.sqrt(2)))
+            ),
+            "The square root of 2 is missing inside erf.": (
+                lambda signal: signal * (1 + torch.erf(signal)) / 2
+            ),
+            "This is the form with tanh, which is off by up to half a thousandth.": (
+                lambda signal: gelu(signal, "tanh")
+            ),
+            "The gate is a sigmoid, so this is SiLU.": silu,
+        },
+        without=["gelu"],
+    ),
+    "activation-story-shift": Question(
+        (-3, -2, 0),
+        {
+            "The smallest is subtracted, and the others can still overflow.": (0, 1, 3),
+            "These overflow: subtract one and the same number from all three.": (
+                1000,
+                1001,
+                1003,
+            ),
+            "Each is subtracted from the largest, so the order is turned around.": (
+                3,
+                2,
+                0,
+            ),
+            "All three lose the same number, so their distances stay as they are.": (
+                0,
+                0,
+                0,
             ),
         },
     ),
