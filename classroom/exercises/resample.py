@@ -6,7 +6,7 @@ from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.recipe import Recipe
-from layerlib.resample import RESAMPLE, interpolate
+from layerlib.resample import RESAMPLE, RESAMPLE_3D, interpolate, triangle
 
 
 def _area(x: Tensor, kh: int, kw: int) -> Tensor:
@@ -150,5 +150,59 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["interpolate", "avg_pool1d"],
         numbers=["k"],
+    ),
+    "resample-story-blend": Question(
+        (4, 5, 7, 6, 2, 0),
+        {
+            "The shares are exchanged: the nearer pixel has the larger weight.": (
+                (4, 7, 5, 2, 6, 0)
+            ),
+            "Outside the centers the edge pixel is repeated; nothing there is 0.": (
+                (3, 5, 7, 6, 2, 0)
+            ),
+            "Those are the positions by the corners; here the edges coincide.": (
+                (4, 5.6, 7.2, 6.4, 3.2, 0)
+            ),
+            "Each pixel is written twice; mode linear blends two neighbors.": (
+                (4, 4, 8, 8, 0, 0)
+            ),
+        },
+    ),
+    "resample-story-weights": Task(
+        "position: x, pixel: w -> x w",
+        lambda position, pixel: triangle(position[:, None] - pixel),
+        {
+            "It has a row for each old pixel; a row belongs to a new one.": (
+                lambda position, pixel: triangle(position - pixel[:, None])
+            ),
+            "A distance has no sign: pixels on both sides of a position count.": (
+                lambda position, pixel: (1 - (position[:, None] - pixel)).clamp(min=0)
+            ),
+            "Further away than 1 the weight is 0, and not negative.": (
+                lambda position, pixel: 1 - (position[:, None] - pixel).abs()
+            ),
+            "That is the distance; the weight is 1 where the distance is 0.": (
+                lambda position, pixel: (position[:, None] - pixel).abs().clamp(max=1)
+            ),
+        },
+        without=["interpolate"],
+    ),
+    "resample-story-volume": Task(
+        "volume: b c d h w, deep: z d, high: y h, wide: x w -> b c z y x",
+        RESAMPLE_3D,
+        {
+            "The matrices are read the other way; their rows are new pixels.": (
+                "b c d h w, d z, h y, w x -> b c z y x"
+            ),
+            "The output is to be (z, y, x): depth, height, width.": (
+                "b c d h w, z d, y h, x w -> b c x y z"
+            ),
+            "The channels are summed; each is resampled by itself.": (
+                "b c d h w, z d, y h, x w -> b z y x"
+            ),
+            "The depth is summed away; its matrix gives the output a z.": (
+                "b c d h w, z d, y h, x w -> b c y x"
+            ),
+        },
     ),
 }

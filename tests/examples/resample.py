@@ -65,12 +65,25 @@ def _smaller(x: Tensor, k: int) -> Tensor:
     return functional.interpolate(row, size, **options)[:, 0, 0]
 
 
+def _tents(position: Tensor, pixel: Tensor) -> Tensor:
+    """Each tent is two ramps, of which the lower one counts."""
+    distance = position[:, None] - pixel
+    return functional.relu(torch.minimum(1 - distance, 1 + distance))
+
+
+def _volume(volume: Tensor, deep: Tensor, high: Tensor, wide: Tensor) -> Tensor:
+    flat = high @ volume @ wide.T
+    return torch.tensordot(flat, deep, dims=([2], [1])).movedim(-1, 2)
+
+
 ANSWERS: dict[str, Any] = {
     "resample-line": lambda picture, high, wide: high @ picture @ wide.T,
     "resample-area": lambda x, kh, kw: functional.avg_pool2d(x, (kh, kw)),
     "resample-sample": _sampled,
     "resample-gradient": _resample_gradient,
     "resample-antialias": _smaller,
+    "resample-story-weights": _tents,
+    "resample-story-volume": _volume,
 }
 
 MISTAKES = {
