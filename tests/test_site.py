@@ -154,8 +154,32 @@ IMAGES = r"""() => {
 }"""
 
 # For the middle of each text of a picture: what is painted below it, down to the page.
-FAINT = r"""() => {
+FAINT = r"""async () => {
+    const pixels = new Map();  // of the images that lie in a picture
+    for (const e of document.querySelectorAll("article figure svg image")) {
+        const image = new Image();
+        image.src = e.href.baseVal;
+        await image.decode();
+        const canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [image.width, image.height];
+        const drawn = canvas.getContext("2d");
+        drawn.drawImage(image, 0, 0);
+        pixels.set(e, drawn);
+    }
+    const pixel = (e, x, y) => {
+        const at = new DOMPoint(x, y).matrixTransform(e.getScreenCTM().inverse());
+        const {canvas} = pixels.get(e);
+        const [u, v] = [(at.x - e.x.baseVal.value) / e.width.baseVal.value,
+            (at.y - e.y.baseVal.value) / e.height.baseVal.value];
+        const [r, g, b, a] = pixels.get(e).getImageData(
+            u * canvas.width, v * canvas.height, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
     const rgba = (c) => {
+        if (c.startsWith("color(srgb")) {  // what color-mix gives, from 0 to 1
+            const [r, g, b, a] = c.match(/[\d.]+/g).map(Number);
+            return [r * 255, g * 255, b * 255, a ?? 1];
+        }
         const n = (c.match(/[\d.]+/g) || []).map(Number);
         return n.length < 3 ? [0, 0, 0, 0] : [n[0], n[1], n[2], n[3] ?? 1];
     };
@@ -179,7 +203,8 @@ FAINT = r"""() => {
         for (const e of stack.reverse()) {
             const s = getComputedStyle(e);
             const shape = e instanceof SVGGeometryElement;
-            const c = rgba(shape ? s.fill : s.backgroundColor);
+            const c = pixels.has(e) ? pixel(e, x, y)
+                : rgba(shape ? s.fill : s.backgroundColor);
             if (shape) c[3] *= s.fillOpacity * s.opacity;
             under = over(c, under);
         }

@@ -40,8 +40,8 @@ class Still:
 def still(figure: "Figure", alt: str) -> Still:
     """A matplotlib figure as inline SVG: text as text, and the same bytes on every run.
 
-    Black is drawn in the colour of the page's text, so that a picture reads in light
-    and in dark. The figure is closed.
+    Black is drawn in the colour of the page's text, and colored text is mixed with it,
+    so that a picture reads in light and in dark. The figure is closed.
 
     Args:
         figure: what is drawn.
@@ -75,10 +75,19 @@ def still(figure: "Figure", alt: str) -> Still:
     svg = re.sub(r' id="([\w.-]+)"', lambda m: m[0] if m[1] in used else "", svg)
     # What matplotlib draws in black it leaves without a color, or names it so.
     svg = re.sub(r"(fill|stroke): #000000", r"\1: currentColor", svg)
+    svg = re.sub(r"(<text style=\"[^\"]*?fill: )(#\w{6})", _legible, svg)
     svg = re.sub(
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: _opened(m[1], alt), svg
     )
     return Still(svg, alt)
+
+
+def _legible(text: re.Match[str]) -> str:
+    """A colored text is mixed with the page's own; gray has what is below it in mind."""
+    before, color = text.groups()
+    gray = len({color[1:3], color[3:5], color[5:]}) == 1
+    mixed = color if gray else f"color-mix(in srgb, {color} 60%, currentColor)"
+    return before + mixed
 
 
 def _opened(box: str, alt: str) -> str:
