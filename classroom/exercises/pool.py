@@ -6,6 +6,7 @@ from torch.nn.functional import one_hot
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.pool import UNPOOL, avg_pool1d, lp_pool1d, max_pool1d, max_pool2d
+from layerlib.recipe import Recipe
 
 
 def _unpooled(value: Tensor, picture: Tensor, k: int) -> Tensor:
@@ -118,6 +119,29 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d"],
+    ),
+    "pool-story-mean": Question(
+        (2.75, 2.0, -3.0, 8.0),
+        {
+            "Those are the sums; each window has four cells.": (11, 8, -12, 32),
+            "Those are the largest numbers; the mean is asked for.": (5, 4, -1, 9),
+            "The signs in the lower left window are lost.": (2.75, 2, 3, 8),
+        },
+    ),
+    "pool-story-bins": Task(
+        "input: b c h w, rows: y h, columns: x w -> b c y x",
+        Recipe("b c h w, y h, x w -> b c y x"),
+        {
+            "It is laid out as x y; rows come before columns.": (
+                "b c h w, y h, x w -> b c x y"
+            ),
+            "The channels are summed; each is pooled by itself.": (
+                "b c h w, y h, x w -> b y x"
+            ),
+            "h and w are still there; the bins take their place.": (
+                "b c h w, y h, x w -> b c h w y x"
+            ),
+        },
     ),
 }
 

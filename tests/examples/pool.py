@@ -128,6 +128,7 @@ ANSWERS = {
     "pool-lp": lambda picture, k: F.lp_pool1d(picture, 2.0, k),
     "pool-gradient": _winners,
     "pool-count": lambda x: F.avg_pool1d(x, 3, 1, 1, count_include_pad=False),
+    "pool-story-bins": lambda x, rows, columns: rows @ x @ columns.T,
 }
 
 MISTAKES = {
