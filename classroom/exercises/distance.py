@@ -4,10 +4,18 @@ from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.distance import DOT, cosine_similarity, pairwise_distance
+from layerlib.recipe import Recipe
+
+_PAIRS = Recipe("q i, s i -> q s")
 
 
 def _unit(x: Tensor) -> Tensor:
     return x / DOT(x, x).sqrt()[:, None]
+
+
+def _squares(x: Tensor, y: Tensor, dots: float = 2.0) -> Tensor:
+    """All squared distances, with so many dot products subtracted."""
+    return DOT(x, x)[:, None] + DOT(y, y) - dots * _PAIRS(x, y)
 
 
 def _turned(x: Tensor, y: Tensor, *, across: bool = True, far: bool = True) -> Tensor:
@@ -77,5 +85,51 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["cosine_similarity", "normalize", "norm", "linalg_vector_norm"],
+    ),
+    "distance-story-directions": Task(
+        "input: b i -> b i",
+        _unit,
+        {
+            "The root is missing: the length is the root of the sum of squares.": (
+                lambda x: x / DOT(x, x)[:, None]
+            ),
+            "It is divided by the sum of the numbers; square them first.": (
+                lambda x: x / x.sum(1, keepdim=True)
+            ),
+            "The squares are summed over b; each row has a length of its own.": (
+                lambda x: x / (x * x).sum(0, keepdim=True).sqrt()
+            ),
+            "It is multiplied by the length; divide by it.": (
+                lambda x: x * DOT(x, x).sqrt()[:, None]
+            ),
+        },
+        without=["normalize", "norm", "linalg_vector_norm"],
+    ),
+    "distance-story-squares": Task(
+        "queries: q i, candidates: s i -> q s",
+        lambda x, y: (x[:, None] - y).square().sum(-1),
+        {
+            "The dot product is subtracted once; the formula has it twice.": (
+                lambda x, y: _squares(x, y, 1.0)
+            ),
+            "The dot product is added: that is the square of the sum.": (
+                lambda x, y: _squares(x, y, -2.0)
+            ),
+            "The squared lengths of the candidates are missing.": (
+                lambda x, y: DOT(x, x)[:, None] - 2 * _PAIRS(x, y)
+            ),
+            "The lengths are not squared.": (
+                lambda x, y: (
+                    DOT(x, x).sqrt()[:, None] + DOT(y, y).sqrt() - 2 * _PAIRS(x, y)
+                )
+            ),
+            "The root is taken; squared distances are asked for.": (
+                lambda x, y: _squares(x, y).clamp(min=0).sqrt()
+            ),
+            "The output is (s, q): its two axes are exchanged.": (
+                lambda x, y: _squares(y, x)
+            ),
+        },
+        without=["cdist", "pairwise_distance", "norm", "linalg_vector_norm", "dist"],
     ),
 }

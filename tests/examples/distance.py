@@ -45,6 +45,8 @@ ANSWERS = {
     "distance-cosine": F.cosine_similarity,
     "distance-pairs": torch.cdist,
     "distance-gradient": _turned,
+    "distance-story-directions": F.normalize,
+    "distance-story-squares": lambda x, y: torch.cdist(x, y) ** 2,
 }
 
 MISTAKES = {
