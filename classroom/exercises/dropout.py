@@ -4,6 +4,7 @@ from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.dropout import SATURATION
+from layerlib.recipe import Recipe
 
 _SCALE: float = (
     0.5 * (1 + 0.5 * SATURATION**2)
@@ -94,5 +95,43 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["alpha_dropout", "dropout"],
+    ),
+    "dropout-story-thinned": Task(
+        "input: b i, mask: b i, weight: o i -> b o",
+        Recipe("b i, b i, o i -> b o"),
+        {
+            "i is still there: a linear layer sums its features.": (
+                "b i, b i, o i -> b o i"
+            ),
+            "All examples are summed; each has an output of its own.": (
+                "b i, b i, o i -> o"
+            ),
+            "The output is (o, b): its two axes are exchanged.": (
+                "b i, b i, o i -> o b"
+            ),
+            "The weight is not used: that is dropout alone.": (
+                lambda x, mask, _: x * mask
+            ),
+            "The mask is not used: that is the linear layer alone.": (
+                lambda x, _, weight: x @ weight.T
+            ),
+        },
+    ),
+    "dropout-story-tokens": Task(
+        "sentences: b n e, mask: b n -> b n e",
+        Recipe("b n e, b n -> b n e"),
+        {
+            "The tokens of all sentences are exchanged with the batch.": (
+                "b n e, b n -> n b e"
+            ),
+            "The features are summed; a dropout sums nothing.": "b n e, b n -> b n",
+            "The tokens are summed; a dropout sums nothing.": "b n e, b n -> b e",
+            "The mask of the first sentence is used for all.": (
+                lambda sentences, mask: sentences * mask[:1, :, None]
+            ),
+            "The mask of the first token is used for all: whole sentences drop.": (
+                lambda sentences, mask: sentences * mask[:, :1, None]
+            ),
+        },
     ),
 }

@@ -102,5 +102,9 @@ ANSWERS: dict[str, Callable[..., Any]] = {
         (torch.lerp(torch.full_like(x, LOWEST), x, drawn) - 0.5 * LOWEST)
         / (0.5 * (1 + 0.5 * LOWEST**2)) ** 0.5
     ),
+    "dropout-story-thinned": lambda x, mask, weight: (x * mask) @ weight.T,
+    "dropout-story-tokens": lambda sentences, mask: torch.einsum(
+        "bne,bn->bne", sentences, mask
+    ),
 }
 """What each exercise asks for, by other means than the moves."""
