@@ -131,4 +131,41 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["layer_norm", "native_layer_norm", "scaled_dot_product_attention"],
     ),
+    "transformer-story-token": Question(
+        (2, 0),
+        {
+            "That is what the feed-forward net adds: add it to the stream.": (0, -4),
+            "The ReLU is missing: it sets -2 to 0.": (0, 0),
+            "What attention has read is missing from the token: it adds [2, 2].": (0, 2),
+            "The second block adds to what the first one has left, [2, 4].": (0, -2),
+        },
+    ),
+    "transformer-story-postnorm": Task(
+        "stream: b n e, widen: m e, narrow: e m -> b n e",
+        lambda x, w1, w2: _norm(x + _feed_forward(x, w1, w2)),
+        {
+            "That is pre-norm: the norm stands in the block, not on the stream.": (
+                lambda x, w1, w2: x + _feed_forward(_norm(x), w1, w2)
+            ),
+            "The norm takes only what the block adds; it stands on the sum.": (
+                lambda x, w1, w2: x + _norm(_feed_forward(x, w1, w2))
+            ),
+            "The block's result is not added to the stream.": (
+                lambda x, w1, w2: _norm(_feed_forward(x, w1, w2))
+            ),
+            "The norm is missing.": lambda x, w1, w2: x + _feed_forward(x, w1, w2),
+            "The norm stands inside, too; the block reads the stream itself.": (
+                lambda x, w1, w2: _norm(x + _feed_forward(_norm(x), w1, w2))
+            ),
+        },
+    ),
+    "transformer-story-squares": Question(
+        12,
+        {
+            "The weight that mixes the heads is missing.": 11,
+            "Attention and feed-forward net both have weights; or a weight is left out.": 8,
+            "That is attention alone; the feed-forward net has weights, too.": 4,
+            "Each weight of the feed-forward net is four squares large.": 6,
+        },
+    ),
 }

@@ -190,10 +190,16 @@ def causal_layer(x: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
     return x + functional.linear(functional.linear(normed, w1).relu(), w2)
 
 
+def on_the_stream(x: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
+    added = x + functional.linear(functional.linear(x, w1).relu(), w2)
+    return functional.layer_norm(added, added.shape[-1:])
+
+
 ANSWERS = {
     "transformer-feedforward": by_convolution,
     "transformer-prenorm": attention_block,
     "transformer-layer": causal_layer,
+    "transformer-story-postnorm": on_the_stream,
 }
 
 MISTAKES = {
