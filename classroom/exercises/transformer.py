@@ -136,7 +136,7 @@ EXERCISES: dict[str, Exercise] = {
         {
             "That is what the feed-forward net adds: add it to the stream.": (0, -4),
             "The ReLU is missing: it sets -2 to 0.": (0, 0),
-            "What attention has read is missing from the token: it adds [2, 2].": (0, 2),
+            "What attention has read is missing: it adds [2, 2].": (0, 2),
             "The second block adds to what the first one has left, [2, 4].": (0, -2),
         },
     ),
@@ -163,7 +163,7 @@ EXERCISES: dict[str, Exercise] = {
         12,
         {
             "The weight that mixes the heads is missing.": 11,
-            "Attention and feed-forward net both have weights; or a weight is left out.": 8,
+            "Attention has four weights, and the feed-forward net two.": 8,
             "That is attention alone; the feed-forward net has weights, too.": 4,
             "Each weight of the feed-forward net is four squares large.": 6,
         },
