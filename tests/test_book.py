@@ -28,25 +28,15 @@ CHAPTERS = sorted({*(ROOT / "chapters").glob("*.ipynb")} - {PROJECT})
 REFERENCES = sorted((ROOT / "chapters" / "reference").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
 NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, PROJECT, *REFERENCES, *EXERCISES]
-STORIES = [path for path in CHAPTERS if path.stem in {p.stem for p in REFERENCES}]
 IN_STORY_OF = {"nlinear": "linear"}
 """Families that are a section in the story of another one."""
 PICTURES = {"point_at", "film", "cube", "still", "lines", "HTML"}
-HEADINGS = [
-    "The line", "By hand", "As loops", "As a recipe", "The source", "The same as torch",
-    "Every option", "The gradient", "In use", "Where texts differ", "Summary",
-    "Exercises", "References",
-]  # fmt: skip
 PUBLIC = {*classes(), *functions(), "Line", "Rearrange", "Recipe", "Reduce", "Cost"}
 
 each_notebook = pytest.mark.parametrize(
     "path", NOTEBOOKS, ids=lambda p: str(p.relative_to(ROOT))
 )
-each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-each_story = pytest.mark.parametrize("path", STORIES, ids=lambda p: p.stem)
-each_proof = pytest.mark.parametrize(
-    "path", [path for path in CHAPTERS if path not in STORIES], ids=lambda p: p.stem
-)
+each_story = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 
 
 def code(path: Path) -> list[dict[str, Any]]:
@@ -65,8 +55,7 @@ def test_one_family_one_name() -> None:
     names = {family.__name__.removeprefix("layerlib.") for family in families()}
     names.add("recipe")  # the language has a chapter of its own
     assert {path.stem for path in CHAPTERS} == names - {*IN_STORY_OF}
-    assert {path.stem for path in REFERENCES} <= names
-    assert {*IN_STORY_OF} <= {path.stem for path in REFERENCES}
+    assert {path.stem for path in REFERENCES} == names
     assert {path.stem for path in EXERCISES} == names
     for name in names:
         assert (ROOT / "tests" / f"test_{name}.py").is_file()
@@ -75,12 +64,6 @@ def test_one_family_one_name() -> None:
 def test_the_table_of_contents_has_every_notebook() -> None:
     listed = {ROOT / f"{page}.ipynb" for page in parse_toc_yaml(ROOT / "_toc.yml")}
     assert listed == set(NOTEBOOKS)
-
-
-@each_proof
-def test_every_step_of_a_chapter_is_there(path: Path) -> None:
-    found = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
-    assert found == HEADINGS
 
 
 @each_notebook
@@ -93,7 +76,7 @@ def test_one_title_first_and_no_level_left_out(path: Path) -> None:
     assert all(deeper - level <= 1 for level, deeper in itertools.pairwise(levels))
 
 
-@each_chapter
+@each_story
 def test_links_to_its_exercises(path: Path) -> None:
     assert f"](exercises/{path.stem}.ipynb)" in prose(path)
 
@@ -211,7 +194,7 @@ def test_code_of_a_story_would_be_typed(path: Path) -> None:
             assert max(map(len, lines)) <= 80, cell["id"]
 
 
-@pytest.mark.parametrize("path", [*STORIES, *REFERENCES], ids=str)
+@pytest.mark.parametrize("path", [*CHAPTERS, *REFERENCES], ids=str)
 def test_no_cell_that_is_seen_only_asserts(path: Path) -> None:
     for cell in code(path):
         found = ast.parse(cell["source"]).body
@@ -452,7 +435,7 @@ def test_the_picture_of_the_readme_is_there() -> None:
 def report() -> None:
     """Prints for each page how long it is."""
     print(f"{'page':32}{'words':>7}{'cells':>7}{'minutes':>9}{'words a sentence':>18}")
-    for path in [*STORIES, *[p for p in CHAPTERS if p not in STORIES], *REFERENCES]:
+    for path in [*CHAPTERS, *REFERENCES]:
         name, said, ran = (
             str(path.relative_to(ROOT / "chapters")),
             words(path),

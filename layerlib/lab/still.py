@@ -83,7 +83,7 @@ def still(figure: "Figure", alt: str) -> Still:
 
 
 def _legible(text: re.Match[str]) -> str:
-    """A colored text is mixed with the page's own; gray has what is below it in mind."""
+    """A colored text is mixed with the page's own; a gray one is left as it is."""
     before, color = text.groups()
     gray = len({color[1:3], color[3:5], color[5:]}) == 1
     mixed = color if gray else f"color-mix(in srgb, {color} 60%, currentColor)"
