@@ -2,6 +2,7 @@
 
 import importlib
 import linecache
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -133,6 +134,18 @@ def test_moves_of_torch() -> None:
     assert moves(functional.linear, x, w, b) == ["t", "addmm"]
     assert moves(functional.gelu, x, approximate="tanh") == ["gelu"]
     assert "gelu_backward" in moves(functional.gelu, x.requires_grad_(), backward=True)
+
+
+def test_moves_imports_no_compiler() -> None:
+    """It would take 2 s in each notebook."""
+    code = (
+        "import sys, torch; from layerlib.lab import moves;"
+        "moves(torch.neg, torch.ones(2)); print('torch._dynamo' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False\n"
 
 
 def test_moves_of_ours_hold_one_product() -> None:

@@ -97,6 +97,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # True imports all of torch.compile at the first call: 2 s
+
     def __torch_dispatch__(
         self,
         func: Any,
