@@ -24,6 +24,8 @@ from torch.nn import *
 
 from layerlib import recipe
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:  # what is put here below, for who reads the types without running it
     from layerlib.activation import *
     from layerlib.attention import *
