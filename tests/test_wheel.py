@@ -76,7 +76,9 @@ def test_metadata_of_the_wheel(wheel: Path) -> None:
         (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
         told = archive.read(name).decode()
         licenses = [n for n in archive.namelist() if "/licenses/" in n]
-    assert re.search(rf"^Version: {re.escape(layerlib.__version__)}$", told, re.MULTILINE)
+    assert re.search(
+        rf"^Version: {re.escape(layerlib.__version__)}$", told, re.MULTILINE
+    )
     assert re.search(r"^License-Expression: MIT$", told, re.MULTILINE)
     assert [Path(n).name for n in licenses] == ["LICENSE"]
     cited = (ROOT / "CITATION.cff").read_text("utf-8")
@@ -90,8 +92,8 @@ def test_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "import classroom, layerlib, layerlib.lab, torch;"
         "assert layerlib.__file__.startswith(sys.argv[1]);"
-        "layer = layerlib.Linear(3, 2);"
-        "print(layerlib.lab.point_at(layer, torch.ones(1, 3))._repr_html_()[:4])"
+        "line = layerlib.Recipe('b i, o i -> b o');"
+        "print(layerlib.lab.point_at(line, torch.ones(1, 3), torch.ones(2, 3))._repr_html_()[:4])"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],

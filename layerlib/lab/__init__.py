@@ -10,9 +10,10 @@ from layerlib.lab.show import Source, moves, show
 from layerlib.lab.steps import Steps
 from layerlib.lab.still import Still, still
 from layerlib.lab.terms import influences, terms
+from layerlib.lab.texts import sonnets
 
 __all__ = [
     "Lines", "PointAt", "Report", "Source", "Steps", "Still", "beside", "contents",
     "cube", "film", "influences", "lines", "moves", "point_at", "raised", "same",
-    "show", "still", "terms",
+    "show", "sonnets", "still", "terms",
 ]  # fmt: skip
