@@ -350,39 +350,76 @@ def test_every_cell_was_run_in_order(path: Path) -> None:
     assert counts == list(range(1, len(counts) + 1))
 
 
+EMIT = """
+import json
+from pathlib import Path
+from IPython.display import display
+
+
+class Stored:
+    def __init__(self, data):
+        self.data = data
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return self.data
+
+
+def emit(page, cell):
+    for output in json.loads(Path(page).read_text("utf-8"))[cell]:
+        if output["output_type"] == "stream":
+            print("".join(output["text"]), end="")
+        elif output["output_type"] == "execute_result":
+            return Stored({k: "".join(v) for k, v in output["data"].items()})
+        else:
+            display({k: "".join(v) for k, v in output["data"].items()}, raw=True)
+"""
+"""Gives again what a cell has stored, in the place of its code: it takes no time."""
+
+
 # Half of the notebooks in each run: as many processes as workers, not as notebooks.
 @pytest.mark.parametrize("paths", [NOTEBOOKS[::2], NOTEBOOKS[1::2]], ids=["one", "two"])
 def test_nbval_notices_one_altered_digit(paths: list[Path], tmp_path: Path) -> None:
-    """Copies of notebooks, up to the first number in each, with that number changed.
+    """In each cell with a number that is compared, one digit is changed.
 
-    In each that cell fails and no other: unaltered, all would pass.
+    Each such cell fails and no other: unaltered, all would pass.
     """
     altered, passing = [], 0
+    (tmp_path / "emit.py").write_text(EMIT, encoding="utf-8")
     for path in paths:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        at, output, key = next(_numbers(notebook))
-        notebook["cells"] = notebook["cells"][: at + 1]
-        text = "".join(output[key])
-        output[key] = re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), text, count=1)
         name = "-".join(path.relative_to(ROOT).parts)
+        cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+        stored = [cell["outputs"] for cell in cells]
+        (tmp_path / f"{name}.json").write_text(json.dumps(stored), encoding="utf-8")
+        for n, cell in enumerate(cells):
+            if any(o["output_type"] == "error" for o in cell["outputs"]):
+                cell["outputs"], cell["source"] = [], ""
+            else:
+                told = f"from emit import emit\nemit({name + '.json'!r}, {n})"
+                cell["source"] = told
+            places = [] if "nbval-ignore-output" in tags(cell) else _numbers(cell)
+            holder, key = next(iter(places), (None, ""))
+            if holder is None:
+                passing += 1
+                continue
+            text = "".join(holder[key])
+            new = re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), text, count=1)
+            holder[key] = new
+            altered.append((name, str(n)))
         (tmp_path / name).write_text(json.dumps(notebook), encoding="utf-8")
-        before = sum(cell["cell_type"] == "code" for cell in notebook["cells"]) - 1
-        altered.append((name, str(before)))
-        passing += before
     done = _nbval(tmp_path)
     failed = re.findall(r"^FAILED (\S+)::Cell (\d+)", done.stdout, re.MULTILINE)
     assert sorted(failed) == sorted(altered), done.stdout
-    assert f"{len(paths)} failed, {passing} passed in" in done.stdout
+    assert f"{len(altered)} failed, {passing} passed in" in done.stdout
 
 
-def _numbers(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
-    """Where the outputs have a digit: cell, and what holds the text under which key."""
-    for n, cell in enumerate(notebook["cells"]):
-        for output in cell.get("outputs", []):
-            places = [(output, "text"), (output.get("data", {}), "text/plain")]
-            for holder, key in places:
-                if re.search(r"\d", "".join(holder.get(key, ""))):
-                    yield n, holder, key
+def _numbers(cell: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where the outputs of a cell have a digit: what holds the text, under which key."""
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        for holder, key in [(output, "text"), *((data, kind) for kind in data)]:
+            if re.search(r"\d", "".join(holder.get(key, ""))):
+                yield holder, key
 
 
 def _nbval(folder: Path) -> subprocess.CompletedProcess[str]:
