@@ -10,9 +10,9 @@ from layerlib.attention import READ, SCORES
 from layerlib.linear import linear
 
 SIZE, INNER = 64, 256
-WEIGHTS = 4 * SIZE * SIZE + 2 * SIZE * INNER
-BIASES = 3 * SIZE + SIZE + INNER + SIZE
-NORMS = 2 * 2 * SIZE
+WEIGHTS = 2 * 4 * SIZE * SIZE + 2 * SIZE * INNER
+BIASES = 2 * 4 * SIZE + INNER + SIZE
+NORMS = 3 * 2 * SIZE
 
 
 def _norm(x: Tensor) -> Tensor:
@@ -30,6 +30,11 @@ def _read(x: Tensor, value: Tensor, *, causal: bool = False) -> Tensor:
 
 def _feed_forward(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
     return linear(linear(x, weight1).relu(), weight2)
+
+
+def _way_back(gradient: Tensor, x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
+    back = linear(gradient, weight2.mT) * (linear(x, weight1) > 0)
+    return gradient + linear(back, weight1.mT)
 
 
 def _two_blocks(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
@@ -60,48 +65,44 @@ EXERCISES: dict[str, Exercise] = {
     "transformer-count": Question(
         WEIGHTS + BIASES + NORMS,
         {
-            "The biases and the two norms are missing.": WEIGHTS,
-            "The two norms are missing: each has a weight and a bias.": (
+            "The biases and the three norms are missing.": WEIGHTS,
+            "The three norms are missing: each has a weight and a bias.": (
                 WEIGHTS + BIASES
             ),
             "The biases are missing: every linear layer has one.": WEIGHTS + NORMS,
-            "The weight that mixes the heads is missing.": (
-                WEIGHTS + BIASES + NORMS - SIZE * SIZE - SIZE
+            "That is an encoder layer; here a second attention reads the memory.": (
+                WEIGHTS + BIASES + NORMS - 4 * SIZE * SIZE - 4 * SIZE - 2 * SIZE
             ),
-            "Heads do not add weights: they share the features.": (
-                WEIGHTS + BIASES + NORMS + 3 * 4 * SIZE * SIZE
+            "There is a third norm, that of the second attention.": (
+                WEIGHTS + BIASES + NORMS - 2 * SIZE
             ),
         },
     ),
     "transformer-masks": Question(
-        (15, 15),
+        (34, 28),
         {
-            "A token sees itself, too.": (10, 15),
-            "A token does not see those that come later.": (25, 15),
-            "The padding of the source is hidden from the decoder, too.": (15, 20),
-            "The memory has no order to hide: all that is no padding is seen.": (15, 9),
+            "A token sees itself, too.": (27, 21),
+            "The tokens of the prompt see one another in both directions.": (28, 28),
+            "A token does not see what is written after it.": (49, 28),
+            "A written token sees those that were written before it, too.": (31, 28),
         },
     ),
-    "transformer-feedforward": Task(
-        "x: b n e, weight1: m e, bias1: m, weight2: e m, bias2: e -> b n e",
-        lambda x, w1, b1, w2, b2: x + linear(linear(x, w1, b1).relu(), w2, b2),
+    "transformer-back": Task(
+        "gradient: b n e, x: b n e, weight1: m e, weight2: e m -> b n e",
+        _way_back,
         {
-            "Nothing is added to the stream.": (
-                lambda x, w1, b1, w2, b2: linear(linear(x, w1, b1).relu(), w2, b2)
+            "What passes the block by is missing: a sum sends it to both terms.": (
+                lambda g, x, w1, w2: _way_back(g, x, w1, w2) - g
             ),
-            "The activation is missing: two linear layers are one.": (
-                lambda x, w1, b1, w2, b2: x + linear(linear(x, w1, b1), w2, b2)
+            "The ReLU is missing: it stops what belongs to numbers below 0.": (
+                lambda g, _, w1, w2: g + linear(linear(g, w2.mT), w1.mT)
             ),
-            "The activation stands after the second weight.": (
-                lambda x, w1, b1, w2, b2: x + linear(linear(x, w1, b1), w2, b2).relu()
+            "The ReLU is taken of the gradient; the sign of the values decides.": (
+                lambda g, _, w1, w2: g + linear(linear(g, w2.mT).relu(), w1.mT)
             ),
-            "The activation is of the stream, too.": (
-                lambda x, w1, b1, w2, b2: (
-                    x + linear(linear(x, w1, b1).relu(), w2, b2)
-                ).relu()
-            ),
+            "Nothing comes back through the block.": lambda g, *_: 1 * g,
         },
-        without=["linear", "addmm", "conv1d"],
+        without=["linear", "addmm"],
     ),
     "transformer-prenorm": Task(
         "x: b n e -> b n e",
