@@ -29,11 +29,14 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "pool-bin": Question(
-        (2, 3, 4),
+        (2, 7),
         {
-            "The begin, 2.5, is rounded up; a bin begins rounded down.": (3, 4),
-            "The end itself is counted: a bin ends before cell 5.": (2, 3, 4, 5),
-            "That is bin 0: counting starts at 0.": (0, 1, 2),
+            "The border at 5 falls between two cells, and no bins share one there.": (
+                (2, 5, 7)
+            ),
+            "An end that is rounded up is no longer in its bin.": (3, 5, 8),
+            "4 does not divide 10, so some bins overlap.": (),
+            "Those are bins; the cells that they share are asked for.": (0, 1, 2, 3),
         },
     ),
     "pool-max": Task(
