@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.distance import DOT, cosine_similarity, pairwise_distance
+from layerlib.distance import DOT, pairwise_distance
 from layerlib.recipe import Recipe
 
 _PAIRS = Recipe("q i, s i -> q s")
@@ -11,6 +11,10 @@ _PAIRS = Recipe("q i, s i -> q s")
 
 def _unit(x: Tensor) -> Tensor:
     return x / DOT(x, x).sqrt()[:, None]
+
+
+def _along(x: Tensor, y: Tensor) -> Tensor:
+    return DOT(_unit(x), y)[:, None] * _unit(x)
 
 
 def _squares(x: Tensor, y: Tensor, dots: float = 2.0) -> Tensor:
@@ -35,17 +39,24 @@ EXERCISES: dict[str, Exercise] = {
             "The signs are kept: take the magnitude of each difference.": -1,
         },
     ),
-    "distance-cosine": Task(
-        "x: b i, y: b i -> b",
-        cosine_similarity,
+    "distance-along": Task(
+        "x: b i, y: b i -> b i",
+        _along,
         {
-            "It is the dot product; divide by both lengths.": DOT,
-            "The length of y is not divided by.": lambda x, y: DOT(_unit(x), y),
-            "The root is missing: it is divided by squared lengths.": (
-                lambda x, y: DOT(x, y) / (DOT(x, x) * DOT(y, y))
+            "The length of x still counts: divide by it twice.": (
+                lambda x, y: DOT(x, y)[:, None] * x
             ),
-            "It is the distance of the directions, not their product.": (
-                lambda x, y: pairwise_distance(_unit(x), _unit(y), eps=0.0)
+            "The length of x is divided by once; it comes in twice.": (
+                lambda x, y: DOT(_unit(x), y)[:, None] * x
+            ),
+            "The length of y is divided by; the part grows with y.": (
+                lambda x, y: DOT(_unit(x), _unit(y))[:, None] * _unit(x)
+            ),
+            "That is the part at a right angle, the rest of y.": (
+                lambda x, y: y - _along(x, y)
+            ),
+            "That is the part of x along y: the two are exchanged.": (
+                lambda x, y: _along(y, x)
             ),
         },
         without=["cosine_similarity", "normalize", "norm", "linalg_vector_norm"],

@@ -8,9 +8,9 @@ from layerlib.linear import BILINEAR, LINEAR, bilinear, linear
 from layerlib.recipe import Recipe
 
 
-def _with_ones(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    ones = torch.ones_like(x[:, :1])
-    return LINEAR(torch.cat([x, ones], 1), torch.cat([weight, bias[:, None]], 1))
+def _stacked(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    products = LINEAR(x, weight)
+    return torch.stack([products, bias.expand_as(products)]).sum(0)
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -50,19 +50,20 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "linear-ones": Task(
         "x: b i, weight: o i, bias: o -> b o",
-        _with_ones,
+        _stacked,
         {
-            "The appended input is 0: the bias has no effect.": (
-                lambda x, w, _: LINEAR(x, w)
+            "The bias has no effect.": lambda x, w, _: LINEAR(x, w),
+            "The two are averaged; they are to be summed.": (
+                lambda x, w, bias: (LINEAR(x, w) + bias) / 2
             ),
-            "The 1 stands first and the bias last: they do not meet.": (
-                lambda x, w, bias: LINEAR(
-                    torch.cat([torch.ones_like(x[:, :1]), x], dim=1),
-                    torch.cat([w, bias[:, None]], dim=1),
-                )
+            "The two are multiplied; they are to be summed.": (
+                lambda x, w, bias: LINEAR(x, w) * bias
+            ),
+            "The sum runs over the examples, too.": (
+                lambda x, w, bias: (LINEAR(x, w) + bias).sum(0).expand(len(x), -1)
             ),
         },
-        without=["linear", "addmm", "add"],
+        without=["linear", "addmm", "add", "cat"],
     ),
     "linear-collapse": Task(
         "weight1: m i, bias1: m, weight2: o m, bias2: o -> weight: o i, bias: o",
@@ -83,15 +84,18 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
     ),
-    "linear-gradient": Task(
-        "gradient: b o, x: b i -> o i",
-        Recipe("b o, b i -> o i"),
+    "linear-each": Task(
+        "gradient: b o, x: b i -> b o i",
+        Recipe("b o, b i -> b o i"),
         {
             "It is laid out as (i, o); a gradient has the shape of its weight.": (
-                "b o, b i -> i o"
+                "b o, b i -> b i o"
             ),
-            "b is still there: all examples share the weight, so b is summed.": (
-                "b o, b i -> b o i"
+            "That is the gradient of all examples together; b is to be kept.": (
+                "b o, b i -> o i"
+            ),
+            "The outputs are summed; each row of the weight has its own gradient.": (
+                "b o, b i -> b i"
             ),
         },
     ),

@@ -59,18 +59,21 @@ EXERCISES: dict[str, Exercise] = {
             "The step is upside down: four cells become eight.": 6.5,
         },
     ),
-    "resample-line": Task(
-        "picture: b c h w, high: y h, wide: x w -> b c y x",
-        RESAMPLE,
+    "resample-each": Task(
+        "picture: b c h w, high: b y h, wide: b x w -> b c y x",
+        Recipe("b c h w, b y h, b x w -> b c y x"),
         {
             "The output's height and width are exchanged.": (
-                "b c h w, y h, x w -> b c x y"
+                "b c h w, b y h, b x w -> b c x y"
+            ),
+            "All examples get the matrices of all: their letter is to be b.": (
+                "b c h w, g y h, k x w -> b c y x"
             ),
             "The matrices are read the other way; their rows are output cells.": (
-                "b c h w, h y, w x -> b c y x"
+                "b c h w, b h y, b w x -> b c y x"
             ),
             "The channels are summed; each is resampled by itself.": (
-                "b c h w, y h, x w -> b y x"
+                "b c h w, b y h, b x w -> b y x"
             ),
         },
     ),

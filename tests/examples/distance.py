@@ -42,7 +42,9 @@ def _turned(x: Tensor, y: Tensor) -> Tensor:
 
 
 ANSWERS = {
-    "distance-cosine": F.cosine_similarity,
+    "distance-along": lambda x, y: (
+        (x @ y.mT).diagonal()[:, None] * x / x.norm(dim=1, keepdim=True) ** 2
+    ),
     "distance-pairs": torch.cdist,
     "distance-gradient": _turned,
     "distance-story-directions": F.normalize,

@@ -119,16 +119,17 @@ def collapsed(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Tensor]:
     return [(unit - bias).T, bias]
 
 
-def weight_gradient(gradient: Tensor, x: Tensor) -> Tensor:
-    weight = torch.zeros(gradient.shape[1], x.shape[1], requires_grad=True)
-    return torch.autograd.grad(F.linear(x, weight), weight, gradient)[0]
+def gradient_of_each(gradient: Tensor, x: Tensor) -> Tensor:
+    weight = torch.zeros(len(x), gradient.shape[1], x.shape[1], requires_grad=True)
+    output = (weight @ x[..., None])[..., 0]
+    return torch.autograd.grad(output, weight, gradient)[0]
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {
     "linear-moves": F.linear,
     "linear-ones": F.linear,
     "linear-collapse": collapsed,
-    "linear-gradient": weight_gradient,
+    "linear-each": gradient_of_each,
     "linear-bilinear": F.bilinear,
     "linear-story-moves": F.linear,
     "linear-story-two": lambda first, second: second @ first,

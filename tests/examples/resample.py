@@ -77,7 +77,9 @@ def _volume(volume: Tensor, deep: Tensor, high: Tensor, wide: Tensor) -> Tensor:
 
 
 ANSWERS: dict[str, Any] = {
-    "resample-line": lambda picture, high, wide: high @ picture @ wide.T,
+    "resample-each": lambda picture, high, wide: (
+        high[:, None] @ picture @ wide[:, None].mT
+    ),
     "resample-area": lambda x, kh, kw: functional.avg_pool2d(x, (kh, kw)),
     "resample-sample": _sampled,
     "resample-gradient": _resample_gradient,
