@@ -29,7 +29,7 @@ NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book test check lab notebooks bench noticed format constraints mathjax clean
+.PHONY: help book test check lab notebooks bench noticed format constraints clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -85,9 +85,6 @@ format: ## format code and notebooks, and mend what the linter can mend
 
 constraints: ## write constraints.txt anew, after a change in the requirements
 	@$(PYTHON) -I tools/environment.py constraints
-
-mathjax: ## fetch MathJax for the website anew
-	@$(PYTHON) site/vendor_mathjax.py
 
 clean: ## remove what was built; the environment stays
 	@rm -rf _build build layerlib.egg-info .hypothesis .mypy_cache .pytest_cache \

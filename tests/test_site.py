@@ -70,7 +70,7 @@ class Looked:
 
     outside: list[str] = field(default_factory=list)  # requests to another host
     console: list[str] = field(default_factory=list)  # errors
-    formulas: list[str] = field(default_factory=list)  # not drawn, or in red
+    formulas: list[str] = field(default_factory=list)  # not drawn, or as typed
     images: list[str] = field(default_factory=list)  # without a text
     faint: list[str] = field(default_factory=list)  # text in pictures: axe skips it
     axe: list[str] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Looked:
 def open_page(
     browser: Browser, path: Path, theme: str, **context: Any
 ) -> tuple[Page, Looked]:
-    """A page in a theme, with its formulas drawn, its folds open, nothing moving."""
+    """A page in a theme, with its folds open, nothing moving."""
     page = browser.new_context(
         viewport=WIDE, color_scheme=theme, reduced_motion="reduce", **context
     ).new_page()
@@ -99,7 +99,6 @@ def open_page(
         content="*, ::before, ::after {transition: none !important;"
         "animation: none !important}"
     )
-    page.evaluate("() => window.MathJax?.startup?.promise")
     page.evaluate("""() => {
         document.querySelectorAll(".toggle-button-hidden").forEach(b => b.click());
         document.querySelectorAll("details").forEach(d => { d.open = true });
@@ -120,19 +119,17 @@ def _note_message(looked: Looked, kind: str, text: str) -> None:
 
 FORMULAS = r"""() => {
     const found = [];
-    for (const e of document.querySelectorAll(".math")) {
-        if (!e.querySelector("mjx-container svg"))
-            found.push("not drawn: " + e.innerText);
-        if (e.querySelector("mjx-merror, [data-mjx-error], [fill='red']"))
-            found.push("an error: " + e.innerText);
-    }
+    for (const e of document.querySelectorAll("math, div.math"))
+        if (e.querySelector("merror") || !e.closest("math, div.math:has(math)")
+            || e.getBoundingClientRect().height < 5)
+            found.push("not drawn: " + e.textContent);
     const article = document.querySelector("article");
     if (!article) return found;
     const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
         const text = texts.currentNode;
         const inside = text.parentElement;
-        if (inside.closest("pre, code, script, style, mjx-container")) continue;
+        if (inside.closest("pre, code, script, style")) continue;
         if (/\$|\[\^|\\\(|\\\[/.test(text.data))
             found.push("left as typed: " + text.data);
     }
@@ -227,7 +224,7 @@ CUT = r"""() => {
         return false;
     };
     for (const e of document.querySelectorAll("main *")) {
-        if (e.closest("mjx-assistive-mml, dialog, .bd-sidebar-secondary")) continue;
+        if (e.closest("dialog, .bd-sidebar-secondary")) continue;
         if (!e.checkVisibility({visibilityProperty: true})) continue;
         const box = e.getBoundingClientRect();
         if (!box.width || !box.height) continue;

@@ -7,12 +7,10 @@ if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = f
 // A formula that is wider than the page scrolls by itself, so the keyboard must reach
 // it. The theme sees to that for code and outputs, but not for formulas.
 const reachWideFormulas = () =>
-  document.querySelectorAll("mjx-container[display]").forEach((formula) => {
+  document.querySelectorAll("div.math").forEach((formula) => {
     if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
     else formula.removeAttribute("tabindex");
   });
-window.addEventListener("load", () =>
-  window.MathJax?.startup?.promise?.then(reachWideFormulas),
-);
+window.addEventListener("load", reachWideFormulas);
 window.addEventListener("resize", reachWideFormulas);
 document.addEventListener("toggle", reachWideFormulas, true); // a fold was opened
