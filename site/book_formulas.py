@@ -36,6 +36,20 @@ math {{
   font-size: 1.06em;
 }}
 
+/* What browsers leave out of MathML. */
+mtd[columnalign="left"],
+mtable[columnalign^="left"] > mtr > mtd {{
+  text-align: left;
+}}
+
+mtd[columnalign="right"] {{
+  text-align: right;
+}}
+
+mtable[columnspacing^="0em"] > mtr > mtd {{
+  padding-inline: 0;
+}}
+
 /* A formula that is wider than its column scrolls by itself. */
 div.math {{
   position: relative;
@@ -67,8 +81,11 @@ def mathml(latex: str, *, block: bool = False) -> str:
         ValueError: the formula has a command that is not known.
 
     """
+    for name in ("aligned", "align", "align*"):  # without numbers
+        latex = latex.replace(rf"\begin{{{name}}}", r"\begin{split}")
+        latex = latex.replace(rf"\end{{{name}}}", r"\end{split}")
     if block and r"\\" in latex and r"\begin" not in latex:
-        latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"
+        latex = rf"\begin{{split}}{latex}\end{{split}}"
     written = convert(latex, display="block" if block else "inline")
     written = written.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
     math = ET.fromstring(written)  # noqa: S314  # it was written a line above

@@ -14,3 +14,24 @@ const reachWideFormulas = () =>
 window.addEventListener("load", reachWideFormulas);
 window.addEventListener("resize", reachWideFormulas);
 document.addEventListener("toggle", reachWideFormulas, true); // a fold was opened
+
+// Each piece of code is a stop of the Tab key, and its copy button becomes one while the
+// code has the focus. The theme takes code that does not scroll out of the order, 300 ms
+// after each change of the width.
+const reachCode = () =>
+  setTimeout(() => {
+    for (const button of document.querySelectorAll("button.copybtn"))
+      button.parentElement.querySelector("pre").tabIndex = 0;
+  }, 400);
+window.addEventListener("load", () => {
+  for (const button of document.querySelectorAll("button.copybtn")) {
+    const code = button.parentElement;
+    button.tabIndex = -1;
+    code.addEventListener("focusin", () => (button.tabIndex = 0));
+    code.addEventListener("focusout", (event) => {
+      if (!code.contains(event.relatedTarget)) button.tabIndex = -1;
+    });
+  }
+  reachCode();
+});
+window.addEventListener("resize", reachCode);

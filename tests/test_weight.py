@@ -1,0 +1,236 @@
+"""What a first visit loads, what it draws, and what others are told of each page."""
+
+import gzip
+import html
+import importlib.util
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import tinycss2
+from fontTools.ttLib import TTFont
+from playwright.sync_api import Browser
+
+from test_site import EACH_PAGE, PAGES, ROOT, site
+
+LANDING, PAGE = 320_000, 420_000  # bytes, compressed: all that a first visit loads
+ELEMENTS = 6_000  # of a page, with what its scripts add
+FONT = ROOT / "site" / "vendor" / "math" / "texgyretermes-math.woff"
+
+
+def _extension(name: str) -> ModuleType:
+    """An extension of the site; `site` itself is a module of Python."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "site" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+mathml = _extension("book_formulas").mathml
+needed = _extension("book_weight")._needed  # noqa: SLF001
+
+
+# ---- Each page, on a first visit
+
+
+@dataclass
+class Visit:
+    """What a first visit of a page loads, and what it is made of."""
+
+    weights: dict[str, int]
+    elements: int
+    copy: int  # copy buttons
+    in_order: list[int]  # how many the Tab key meets: at first; with code in focus
+
+
+COPY = """() => {
+    const buttons = [...document.querySelectorAll("button.copybtn")];
+    const met = () => buttons.filter(b => b.tabIndex >= 0).length;
+    const counts = [met()];
+    const code = buttons.map(b => b.parentElement.querySelector("pre"))
+        .find(c => c.checkVisibility());
+    if (code) {
+        code.focus();
+        counts.push(met());
+        code.blur();
+        counts.push(met());
+    }
+    return counts;
+}"""
+
+
+@pytest.fixture(scope="module", params=EACH_PAGE)
+def visit(request: pytest.FixtureRequest, site: Path, browser: Browser) -> Visit:
+    page = browser.new_context().new_page()
+    loaded: list[str] = []
+    page.on("requestfinished", lambda asked: loaded.append(asked.url))
+    page.goto((site / f"{request.param}.html").as_uri())
+    page.wait_for_timeout(500)  # the theme and ours make code focusable after 400 ms
+    files = {
+        Path(unquote(urlsplit(url).path))
+        for url in loaded
+        if url.startswith("file:")
+    }  # fmt: skip
+    visit = Visit(
+        {x.name: len(gzip.compress(x.read_bytes(), 6)) for x in files},
+        page.evaluate("() => document.querySelectorAll('*').length"),
+        page.locator("button.copybtn").count(),
+        page.evaluate(COPY),
+    )
+    page.context.close()
+    return visit
+
+
+def test_page_is_light(visit: Visit) -> None:
+    budget = LANDING if "index.html" in visit.weights else PAGE
+    assert sum(visit.weights.values()) <= budget, visit.weights
+
+
+def test_page_has_few_elements(visit: Visit) -> None:
+    assert visit.elements <= ELEMENTS
+
+
+def test_copy_button_is_met_when_its_code_has_the_focus(visit: Visit) -> None:
+    at_first, *with_focus = visit.in_order
+    assert at_first == 0
+    assert with_focus in ([], [1, 0])
+
+
+def test_nothing_superfluous_is_loaded(visit: Visit) -> None:
+    for name in visit.weights:
+        assert not re.search(r"fontawesome|mathjax|tex-svg|\.woff|\.ttf", name)
+
+
+# ---- Formulas
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        ("n/m", '<mi>n</mi><mo stretchy="false" lspace="0" rspace="0">/</mo>'),
+        ("p = -1", '<mo>=</mo><mo form="prefix">−</mo>'),
+        ("a - b", "<mi>a</mi><mo>−</mo><mi>b</mi>"),
+        (r"\pm 1", "<mo>±</mo><mn>1</mn>"),
+        (r"-\infty", "<mi>∞</mi>"),
+        (r"\Delta_i", '<mi mathvariant="normal">Δ</mi>'),
+        (r"a \sin b", '<mspace width="0.167em" /><mi>sin</mi><mspace width="0.167em"'),
+        (r"\operatorname{mean}(g)", '<mi>mean</mi><mo stretchy="false">('),
+        (r"y \mathrel{+}= x", "<mo>+=</mo>"),
+        (r"\text{output\_padding}", "<mtext>output_padding</mtext>"),
+        (r"x_{t+1}", '<mo lspace="0" rspace="0">+</mo>'),
+        (r"\Big( x \Big)^2", "</mo><mrow /></mrow><mn>2</mn></msup>"),
+        (r"2{,}048", '<mn>2</mn><mo lspace="0" rspace="0">,</mo>'),
+        (r"\sqrt{\varepsilon}", "<msqrt><mi>ε</mi></msqrt>"),
+    ],
+)
+def test_formula_is_spaced_as_tex_spaces_it(latex: str, expected: str) -> None:
+    assert expected in mathml(latex)
+
+
+@pytest.mark.parametrize("name", ["", "aligned", "align", "align*", "split"])
+def test_formula_of_several_lines_is_aligned(name: str) -> None:
+    lines = r"a &= b \\ c &= d"
+    if name:
+        lines = rf"\begin{{{name}}}{lines}\end{{{name}}}"
+    drawn = mathml(lines, block=True)
+    assert drawn.startswith('<math display="block"><mtable')
+    assert drawn.count("<mtr>") == 2
+
+
+def test_formula_of_its_own_puts_bounds_below_sums() -> None:
+    assert "<munder>" in mathml(r"\sum_i a_i", block=True)
+    assert "<munder>" not in mathml(r"\sum_i a_i")
+
+
+def test_unknown_command_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"expected commands .* got .*unheard"):
+        mathml(r"\unheard x")
+
+
+def test_font_has_every_letter_of_the_formulas(site: Path) -> None:
+    letters: set[str] = set()
+    for name in PAGES:
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        for formula in re.findall(r"<math.*?</math>", page, re.DOTALL):
+            letters.update(html.unescape(re.sub(r"<[^>]*>", "", formula)))
+    assert letters
+    has = TTFont(FONT).getBestCmap()
+    assert not {letter for letter in letters if ord(letter) not in has}
+
+
+def test_page_brings_letters_only_for_its_formulas(site: Path) -> None:
+    for name in PAGES:
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert ("formulas.css" in page) == ("<math" in page), name
+
+
+# ---- Styles
+
+
+@pytest.mark.parametrize(
+    ("style", "kept"),
+    [
+        (".here, .gone { a: b }", ".here{a: b}"),
+        (".here.gone { a: b }", ""),
+        (".here > #gone { a: b }", ""),
+        ("p:not(.gone) { a: b }", "p:not(.gone){a: b}"),
+        ("@media print { .gone { a: b } }", ""),
+        ("@media print { /* why */ .here { a: b } }", "@media print{.here{a: b}}"),
+        ('@font-face { src: url("x") }', '@font-face {src: url("x")}'),
+    ],
+)
+def test_what_matches_nothing_is_left_out(style: str, kept: str) -> None:
+    assert needed(tinycss2.parse_stylesheet(style), {"here"}) == kept
+
+
+# ---- What others are told
+
+
+def _told(page: str, name: str) -> list[str]:
+    return re.findall(rf'<meta (?:name|property)="{name}" content="([^"]*)"', page)
+
+
+def test_pages_are_described(site: Path) -> None:
+    described = {}
+    for name in PAGES[:-1]:  # all but the search
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        (description,) = _told(page, "description")
+        assert 20 <= len(html.unescape(description)) <= 165, name
+        assert _told(page, "og:description") == [description]
+        assert len(_told(page, "og:title")) == 1
+        described[name] = description
+    assert len(set(described.values())) == len(described)
+
+
+def test_title_names_the_page_and_the_book_once(site: Path) -> None:
+    titles = [
+        re.findall(r"<title>(.*?)</title>", (site / f"{name}.html").read_text("utf-8"))
+        for name in PAGES
+    ]
+    assert titles[0] == ["Layers from First Principles"]
+    assert all(len(found) == 1 for found in titles)
+    assert len({found[0] for found in titles}) == len(titles)
+    assert all(found[0].count("Layers from First") == 1 for found in titles)
+
+
+def test_robots_and_who_is_lost_are_told(site: Path) -> None:
+    assert "Allow: /" in (site / "robots.txt").read_text(encoding="utf-8")
+    lost = (site / "404.html").read_text(encoding="utf-8")
+    assert 'content="noindex"' in lost
+    assert 'href="index.html"' in lost
+
+
+def test_page_says_how_it_is_cited(site: Path) -> None:
+    for name in PAGES[:-1]:
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        (cited,) = re.findall(r"@misc\{.*?\n\}", html.unescape(page), re.DOTALL)
+        assert "The Layers from First Principles contributors" in cited
+        assert "year   = {2026}" in cited
+
+
+__all__ = ["site"]
