@@ -51,14 +51,20 @@ mtable[columnspacing^="0em"] > mtr > mtd {{
 }}
 
 /* A formula that is wider than its column scrolls by itself. */
-div.math {{
+.bd-article div.math {{
+  display: block;
   position: relative;
   margin: 1rem 0;
   overflow: auto hidden;
   padding: 0.25rem 0;
 }}
 
-div.math .eqno {{
+.bd-article div.math > math {{
+  width: max-content;
+  margin-inline: auto;
+}}
+
+.bd-article div.math .eqno {{
   position: absolute;
   right: 0;
 }}
