@@ -33,6 +33,11 @@ _SUPERFLUOUS = re.compile(
     r"\s*(<script[^>]*scripts/fontawesome\.js[^>]*></script>"
     r'|<link rel="preload" as="script"[^>]*>)'
 )
+# Needed where one searches; the theme loads it on all other pages, for a search as one
+# types that is off.
+_SEARCH = re.compile(
+    r"\s*<script[^>]*/?(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
+)
 _STYLESHEET = re.compile(r'[ ]*<link [^>]*rel="stylesheet"[^>]*>\n?')
 _IMPORT = re.compile(r"""@import (?:url\()?["']?([^"')]+)["']?\)?;""")
 _HREF = re.compile(r'href="([^"?]*)')
@@ -53,7 +58,10 @@ def _lighten(app: Sphinx, exception: Exception | None) -> None:
     static = app.outdir / "_static"
     paths = sorted(set(app.outdir.rglob("*.html")) - set(static.rglob("*.html")))
     pages = {path: path.read_text(encoding="utf-8") for path in paths}
-    pages = {path: _SUPERFLUOUS.sub("", page) for path, page in pages.items()}
+    for path, page in pages.items():
+        pages[path] = _SUPERFLUOUS.sub("", page)
+        if path.name != "search.html":
+            pages[path] = _SEARCH.sub("", pages[path])
     pages = _share(pages, static)
     used = _words(pages.values(), static.rglob("*.js"))
     pages = _bundle(pages, static, used)
