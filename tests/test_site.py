@@ -100,7 +100,6 @@ def open_page(
         "animation: none !important}"
     )
     page.evaluate("""() => {
-        document.querySelectorAll(".toggle-button-hidden").forEach(b => b.click());
         document.querySelectorAll("details").forEach(d => { d.open = true });
     }""")
     assert page.evaluate("() => document.documentElement.dataset.theme") == theme
