@@ -1,6 +1,6 @@
 """Letters in the prose of the website have the colors of lines."""
 
-import letters
+import book_letters as letters
 import pytest
 
 
