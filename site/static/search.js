@@ -1,0 +1,446 @@
+// The search of the book. A page loads only this file; what is searched in
+// (search-data.js, written while the book is built) and MiniSearch come when a search
+// field gets the focus. `await bookSearch.find("align_corners")` gives the sections that
+// answer, best first.
+
+const bookSearch = (() => {
+  "use strict";
+
+  // ---- How sections are ranked: a word in a heading says more than one in the text.
+  const BOOST = { heading: 6, title: 2.5, names: 2.5, prose: 1, code: 0.5 };
+  const KIND = { story: 1, reference: 0.97, api: 0.8, exercises: 0.55 };
+  const SYNONYM = 0.7; // what a synonym counts, next to the word that was typed
+  const BEGINNING = 0.35; // what a longer word counts that begins like the last one
+  const MISSPELT = 0.7;
+  const SHOWN = 8; // as one types; the page of the search shows more
+  const CONSIDERED = 60;
+
+  const STOP = new Set(
+    ("a an and are as at be been but by can could did do does for from get gets had has " +
+      "have how i if in into is it its just may me my of on one or our shall should so " +
+      "such than that the their then there these they this to use used using was we were " +
+      "what when where which who why will with would you your every time model")
+      .split(" "),
+  );
+  // The same in every error: they say nothing about which one it is.
+  const ERROR = /\b(Runtime|Value|Type|Index|Assertion|NotImplemented)Error\b:?/g;
+
+  const root = document.documentElement.dataset.content_root ?? "./";
+  let stemmer;
+
+  // ---- Words
+
+  // "Conv2d" is found as conv2d, conv and 2d; "kernel_size" as kernel_size, kernel, size.
+  const parts = (word) =>
+    word
+      .split(/_|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d+d\b)/)
+      .filter((part) => part.length > 1);
+  const words = (text) => text.normalize("NFC").match(/[\p{L}\p{N}_]+/gu) ?? [];
+  const isName = (word) => /_|\d|[a-z][A-Z]/.test(word);
+  const stem = (word) => {
+    const low = word.toLowerCase();
+    return low.length < 4 || /[^a-z]/.test(low) ? low : stemmer(low);
+  };
+  const tokens = (text) =>
+    words(text).flatMap((word) => {
+      if (STOP.has(word.toLowerCase())) return [];
+      if (!isName(word)) return /^\d+$/.test(word) ? [] : [stem(word)];
+      const whole = word.toLowerCase().replace(/^_+|_+$/g, "");
+      const plain = whole.replace(/\d+d$/, "");
+      const all = [whole, plain, ...parts(word).map(stem)];
+      return [...new Set(all)].filter((token) => token.length > 1);
+    });
+
+  // ---- What is searched in
+
+  let loading, sections, synonyms, index;
+
+  const script = (file) =>
+    new Promise((done, failed) => {
+      const element = document.createElement("script");
+      element.src = `${root}_static/${file}`;
+      element.onload = done;
+      element.onerror = () => failed(new Error(`${file} could not be loaded`));
+      document.head.append(element);
+    });
+
+  const load = (data) => {
+    stemmer = ((porter) => (word) => porter.stemWord(word))(new Stemmer());
+    sections = data.sections.map((section, id) => ({
+      ...section,
+      id,
+      url: `${section.page}.html${section.anchor && "#" + section.anchor}`,
+    }));
+    synonyms = data.synonyms.flatMap(([phrases, also]) =>
+      phrases.map((phrase) => [words(phrase).map(stem), tokens(also)]),
+    );
+    index = new MiniSearch({
+      fields: Object.keys(BOOST),
+      tokenize: tokens,
+      processTerm: (token) => token,
+      extractField: (section, field) =>
+        Array.isArray(section[field]) ? section[field].join(" ") : section[field],
+    });
+    return index.addAllAsync(sections, { chunkSize: 40 });
+  };
+
+  let filled;
+  const ready = () =>
+    (loading ??= Promise.all([
+      script("minisearch/minisearch.js"),
+      script("language_data.js"), // Porter's stemmer, which comes with Sphinx
+    ])
+      .then(() => script("search-data.js"))
+      .then(() => filled));
+
+  // ---- A query
+
+  const memory = new Map();
+  const lookUp = (token, options = {}) => {
+    const key = token + JSON.stringify(options);
+    if (!memory.has(key)) {
+      const found = index.search(token, {
+        tokenize: (text) => [text],
+        boost: BOOST,
+        ...options,
+      });
+      memory.set(key, new Map(found.map((hit) => [hit.id, hit])));
+    }
+    return memory.get(key);
+  };
+
+  // What is looked for: for each word that was typed, it and what may stand for it.
+  const asked = (query) => {
+    const typed = words(query.replace(ERROR, " "));
+    const stems = typed.map(stem);
+    const groups = [];
+    typed.forEach((word, n) => {
+      if (STOP.has(word.toLowerCase()) || (/^\d+$/.test(word) && typed.length > 1)) return;
+      const whole = stem(word.replace(/^_+|_+$/g, ""));
+      if (whole.length < 2 && typed.length > 1) return;
+      groups.push({ at: n, tokens: [[whole, 1]], last: n === typed.length - 1, word });
+    });
+    // Two words that are one name: "batch norm", "pixel shuffle".
+    groups.slice(1).forEach((group, n) => {
+      const before = groups[n];
+      const joined = before.word.toLowerCase() + group.word.toLowerCase();
+      if (group.at === before.at + 1 && lookUp(joined).size) {
+        before.tokens.push([joined, 1]);
+        group.tokens.push([joined, 1]);
+      }
+    });
+    for (const [phrase, also] of synonyms) {
+      const at = stems.findIndex((_, n) => phrase.every((s, k) => stems[n + k] === s));
+      if (at < 0) continue;
+      for (const group of groups)
+        if (group.at >= at && group.at < at + phrase.length)
+          for (const token of also) group.tokens.push([token, SYNONYM]);
+    }
+    return groups;
+  };
+
+  // The scores of one word: the best of it, its synonyms, its beginnings, its misspellings.
+  const scored = (group) => {
+    const best = new Map(); // section: [score, the words that were found]
+    const take = (hits, weight) => {
+      for (const [id, hit] of hits) {
+        const before = best.get(id);
+        const score = Math.max(before?.[0] ?? 0, hit.score * weight);
+        best.set(id, [score, [...(before?.[1] ?? []), ...hit.terms]]);
+      }
+    };
+    const [[whole]] = group.tokens;
+    const exact = lookUp(whole);
+    take(exact, 1);
+    group.count = exact.size;
+    if (group.last && whole.length > 1) {
+      const longer = lookUp(whole, { prefix: true });
+      take(longer, exact.size ? BEGINNING : 0.9);
+      if (!group.count) group.count = longer.size;
+    }
+    if (!exact.size) {
+      const pieces = parts(group.word).map(stem);
+      if (pieces.length > 1) pieces.forEach((piece) => take(lookUp(piece), 0.6));
+    }
+    for (const [token, weight] of group.tokens.slice(1)) take(lookUp(token), weight);
+    if (!exact.size && best.size === 0 && whole.length > 3) {
+      const edits = whole.length > 5 ? 2 : 1;
+      for (let fuzzy = 1; fuzzy <= edits && !best.size; fuzzy++)
+        take(lookUp(whole, { fuzzy, prefix: false }), MISSPELT);
+    }
+    group.count ||= best.size;
+    return best;
+  };
+
+  // How many neighbors in the query stand side by side in a text.
+  const side = (pairs, text) => {
+    if (!pairs.length || !text) return 0;
+    const inText = words(text)
+      .map(stem)
+      .filter((token) => !STOP.has(token));
+    const found = new Set();
+    inText.forEach((token, n) => found.add(`${token} ${inText[n + 1]}`));
+    return pairs.filter((pair) => found.has(pair)).length / pairs.length;
+  };
+
+  const find = async (query) => {
+    await ready();
+    const groups = asked(query);
+    const results = new Map();
+    let all = 0;
+    for (const group of groups) {
+      const best = scored(group);
+      // A word that is everywhere says little; one that is nowhere does not count.
+      const rare = group.count ? Math.log(1 + sections.length / group.count) : 0;
+      all += rare;
+      for (const [id, [score, terms]] of best) {
+        const result = results.get(id) ?? { id, score: 0, covered: 0, terms: new Set() };
+        result.score += score;
+        result.covered += rare;
+        terms.forEach((term) => result.terms.add(term));
+        results.set(id, result);
+      }
+    }
+    const ranked = [...results.values()];
+    for (const result of ranked) {
+      const section = sections[result.id];
+      result.score *= KIND[section.kind] * (0.15 + 0.85 * (result.covered / all) ** 2);
+    }
+    ranked.sort((a, b) => b.score - a.score || a.id - b.id);
+    const spoken = words(query.replace(ERROR, " ")).map(stem);
+    const kept = spoken.filter((token) => !STOP.has(token));
+    const pairs = kept.slice(1).map((token, n) => `${kept[n]} ${token}`);
+    const first = ranked.slice(0, CONSIDERED);
+    for (const result of first) {
+      const { heading, title, prose, code } = sections[result.id];
+      const near = Math.max(
+        side(pairs, heading || title),
+        0.8 * side(pairs, prose.join(" ")),
+        0.8 * side(pairs, code.join(" ")),
+      );
+      result.score *= 1 + near;
+    }
+    first.sort((a, b) => b.score - a.score || a.id - b.id);
+    return first.map((result) => ({ ...sections[result.id], ...result }));
+  };
+
+  // ---- What is shown of a section
+
+  const escaped = (text) =>
+    text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+  const hits = (text, terms) =>
+    words(text).filter((word) => tokens(word).some((token) => terms.has(token)));
+  const marked = (text, terms) =>
+    text
+      .split(/([\p{L}\p{N}_]+)/u)
+      .map((piece, n) =>
+        n % 2 && tokens(piece).some((token) => terms.has(token))
+          ? `<mark>${escaped(piece)}</mark>`
+          : escaped(piece),
+      )
+      .join("");
+
+  // The stretch of prose with the most different words that were found.
+  const excerpt = ({ prose, code, terms }) => {
+    const lines = code.flatMap((text) => text.split("\n"));
+    let best = [-1, ""];
+    for (const text of [...prose, ...lines]) {
+      const sentences = text.match(/.{1,160}(?:\s|$)/gs) ?? [text];
+      for (const sentence of sentences) {
+        const found = new Set(hits(sentence, terms).map((word) => stem(word)));
+        const isCode = best[0] >= 0 && !prose.includes(text) ? 0.5 : 0;
+        if (found.size - isCode > best[0]) best = [found.size - isCode, sentence];
+      }
+    }
+    return best[1].trim();
+  };
+
+  // Where a hit leads: to the section, with the words to be marked there.
+  const href = (hit) => {
+    const text = [hit.heading || hit.title, ...hit.prose, ...hit.code].join(" ");
+    const found = [...new Set(hits(text, hit.terms).map((word) => word.toLowerCase()))];
+    const mark = found.slice(0, 12).map(encodeURIComponent).join("+");
+    return `${root}${hit.page}.html?mark=${mark}${hit.anchor && "#" + hit.anchor}`;
+  };
+
+  const KINDS = { story: "", reference: "reference", exercises: "exercises", api: "API" };
+  const shown = (hit) => {
+    const where = hit.heading ? hit.title : KINDS[hit.kind] && hit.kind;
+    return (
+      `<span class="found-heading">${marked(hit.heading || hit.title, hit.terms)}</span>` +
+      (where ? `<span class="found-page">${escaped(where)}</span>` : "") +
+      `<span class="found-text">${marked(excerpt(hit), hit.terms)}</span>`
+    );
+  };
+
+  // ---- The field: a combobox whose list holds the sections
+
+  let fields = 0;
+  const enhance = (form) => {
+    const input = form.querySelector("input[name=q]");
+    const id = `book-search-${fields++}`;
+    const list = document.createElement("div");
+    const said = document.createElement("p");
+    Object.assign(list, { id, className: "found", hidden: true });
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Sections");
+    Object.assign(said, { className: "found-said" });
+    said.setAttribute("role", "status");
+    form.after(said, list);
+    const attributes = {
+      role: "combobox",
+      "aria-expanded": "false",
+      "aria-controls": id,
+      "aria-autocomplete": "list",
+      "aria-haspopup": "listbox",
+    };
+    for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
+
+    let active = -1;
+    const choose = (n) => {
+      const options = [...list.children];
+      active = options.length ? (n + options.length) % options.length : -1;
+      options.forEach((option, k) => option.setAttribute("aria-selected", k === active));
+      if (active < 0) input.removeAttribute("aria-activedescendant");
+      else {
+        input.setAttribute("aria-activedescendant", options[active].id);
+        options[active].scrollIntoView({ block: "nearest" });
+      }
+    };
+    const open = (is) => {
+      list.hidden = !is;
+      input.setAttribute("aria-expanded", is);
+      if (!is) choose(-1), (active = -1), input.removeAttribute("aria-activedescendant");
+    };
+
+    let asked = 0;
+    const type = async () => {
+      const mine = ++asked;
+      const query = input.value.trim();
+      if (!query) {
+        open(false);
+        said.textContent = "";
+        return;
+      }
+      try {
+        const found = await find(query);
+        if (mine !== asked) return; // something else was typed meanwhile
+        list.innerHTML = found
+          .slice(0, SHOWN)
+          .map((hit, n) => {
+            const option = `id="${id}-${n}" role="option" aria-selected="false"`;
+            return `<a ${option} tabindex="-1" href="${escaped(href(hit))}">${shown(hit)}</a>`;
+          })
+          .join("");
+        active = -1;
+        input.removeAttribute("aria-activedescendant");
+        open(found.length > 0);
+        said.textContent = count(found, SHOWN);
+      } catch (error) {
+        said.textContent = `The search does not work: ${error.message}.`;
+      }
+    };
+
+    input.addEventListener("focus", () => ready().catch(() => {}));
+    input.addEventListener("input", type);
+    input.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step && !list.hidden) {
+        event.preventDefault();
+        choose(active < 0 && step < 0 ? -1 : active + step);
+      } else if (event.key === "Enter" && active >= 0) {
+        event.preventDefault();
+        list.children[active].click();
+      } else if (event.key === "Escape" && !list.hidden) {
+        event.preventDefault(); // the list first, then the dialog
+        event.stopPropagation();
+        open(false);
+      }
+    });
+    list.addEventListener("click", (event) => {
+      if (event.target.closest("a")) form.closest("dialog")?.close();
+    });
+    form.addEventListener("submit", (event) => {
+      if (!input.value.trim()) event.preventDefault();
+    });
+  };
+
+  const count = (found, most) => {
+    if (!found.length) return "Nothing found. Try fewer or other words.";
+    const number = Math.min(found.length, most);
+    return number === 1 ? "One section found." : `The best ${number} sections:`;
+  };
+
+  // ---- The page of the search
+
+  const answer = async () => {
+    const target = document.getElementById("search-results");
+    const query = new URLSearchParams(location.search).get("q")?.trim();
+    if (!target || !query) return;
+    const input = document.querySelector(".book-search input[name=q]");
+    input.value = query;
+    document.getElementById("search-contents").hidden = true;
+    target.setAttribute("aria-busy", "true");
+    try {
+      const found = await find(query);
+      const items = found
+        .slice(0, 30)
+        .map((hit) => `<li><a href="${escaped(href(hit))}">${shown(hit)}</a></li>`);
+      target.innerHTML = `<p role="status">${count(found, 30)}</p><ol>${items.join("")}</ol>`;
+      if (!found.length) document.getElementById("search-contents").hidden = false;
+    } catch (error) {
+      target.innerHTML = `<p role="alert">The search does not work: ${error.message}.</p>`;
+    }
+    target.removeAttribute("aria-busy");
+  };
+
+  // ---- The page one lands on: the words are marked in the section, until Escape
+
+  const markLanding = () => {
+    const marks = new URLSearchParams(location.search).get("mark");
+    if (!marks) return;
+    const anchor = decodeURIComponent(location.hash.slice(1));
+    const target = anchor && document.getElementById(anchor);
+    const place = target
+      ? (target.closest("dl.py") ?? target.closest("section"))
+      : document.querySelector("article section, article");
+    if (!place) return;
+    const found = new Set(marks.split(" "));
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) texts.push(walker.currentNode);
+    for (const text of texts) {
+      const inside = text.parentElement.closest("section, script, style, svg, mjx-container");
+      // Without a section to land on, only what stands before the first one below.
+      if (inside !== place && !place.matches("article, dl")) continue;
+      const pieces = text.data.split(/([\p{L}\p{N}_]+)/u);
+      if (!pieces.some((piece) => found.has(piece.toLowerCase()))) continue;
+      text.replaceWith(
+        ...pieces.map((piece) => {
+          if (!found.has(piece.toLowerCase())) return piece;
+          const mark = document.createElement("mark");
+          mark.className = "found";
+          mark.textContent = piece;
+          return mark;
+        }),
+      );
+    }
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      document.querySelectorAll("mark.found").forEach((m) => m.replaceWith(...m.childNodes));
+    });
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("form.bd-search").forEach(enhance);
+    answer();
+    markLanding();
+  });
+
+  return {
+    find,
+    load: (data) => {
+      filled = load(data);
+    },
+  };
+})();
