@@ -5,7 +5,7 @@ which is told apart since words of prose say more about a section. When all is b
 they are written to `_static/search-data.js`, together with the synonyms. The browser
 loads that file, and MiniSearch, when somebody searches (`static/search.js`). It is a
 script that calls a function, not JSON, because a page that was opened from a folder may
-not read other files.
+not read other files. The stemmer that goes along is Porter's, which Sphinx has.
 """
 
 import json
@@ -20,6 +20,9 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
+from sphinx.search.en import SearchEnglish
+
+import api_names
 
 HERE = Path(__file__).parent
 KINDS = {"reference": "reference", "exercises": "exercises", "api": "api"}
@@ -42,6 +45,7 @@ class Section:
     prose: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # inline code
+    subjects: list[str] = field(default_factory=list)  # the public names it is about
 
     @property
     def kind(self) -> str:
@@ -55,10 +59,14 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
     if first is None:
         return []
     title = _text(first.next_node(nodes.title))
-    found = [Section(page, "", title, "")]
+    family = Path(page).name
+    taught = api_names.names(family) if family in api_names.FAMILIES else []
+    found = [Section(page, "", title, "", subjects=taught)]
 
     def read(node: nodes.Node, section: Section) -> None:
         for child in node.children:
+            if isinstance(child, nodes.section) and "references" in child["ids"]:
+                continue  # titles of papers
             if isinstance(child, nodes.section):
                 heading = _text(child.next_node(nodes.title))
                 found.append(Section(page, child["ids"][0], title, heading))
@@ -70,6 +78,7 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
                     heading = signature["fullname"]
                     found.append(Section(page, signature["ids"][0], title, heading))
                     inner = found[-1]
+                    inner.subjects = [heading]
                     inner.code.append(signature.astext())
                 read(child, inner)
             elif isinstance(child, nodes.literal_block | nodes.doctest_block):
@@ -178,8 +187,12 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         section["names"] = sorted({n for n in section["names"] if _NAME.fullmatch(n)})
     words = synonyms((HERE / "search_synonyms.txt").read_text(encoding="utf-8"))
     data = json.dumps({"sections": sections, "synonyms": words}, ensure_ascii=False)
-    target = Path(app.outdir) / "_static" / "search-data.js"
-    target.write_text(f"bookSearch.load({data});\n", encoding="utf-8")
+    stemmer = f"(() => {{{SearchEnglish.js_stemmer_code}\nreturn new Stemmer(); }})()"
+    static = Path(app.outdir) / "_static"
+    script = f"bookSearch.load({data}, {stemmer});\n"
+    (static / "search-data.js").write_text(script, encoding="utf-8")
+    for unused in ("searchtools.js", "language_data.js", "sphinx_highlight.js"):
+        (static / unused).unlink(missing_ok=True)
 
 
 _NAME = re.compile(r"(nn\.|F\.|torch\.)*[A-Za-z_]\w*(\(\))?")

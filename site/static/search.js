@@ -7,11 +7,14 @@ const bookSearch = (() => {
   "use strict";
 
   // ---- How sections are ranked: a word in a heading says more than one in the text.
-  const BOOST = { heading: 6, title: 2.5, names: 2.5, prose: 1, code: 0.5 };
+  const BOOST = { heading: 6, names: 1, prose: 1, code: 0.5 };
+  // What a section is about: its page, and names of torch. How many they are, as on a
+  // page with thirty layers, does not matter.
+  const ABOUT = { title: 2, subjects: 5, page: 2 };
   const KIND = { story: 1, reference: 0.97, api: 0.8, exercises: 0.55 };
   const SYNONYM = 0.7; // what a synonym counts, next to the word that was typed
+  const GENERAL = 0.7; // a section with a heading that many pages have
   const BEGINNING = 0.35; // what a longer word counts that begins like the last one
-  const MISSPELT = 0.7;
   const SHOWN = 8; // as one types; the page of the search shows more
   const CONSIDERED = 60;
 
@@ -54,6 +57,8 @@ const bookSearch = (() => {
   // ---- What is searched in
 
   let loading, sections, synonyms, index;
+  const headings = new Map(); // how many sections have this heading
+  const vocabulary = new Map(); // each word, and how often it is used
 
   const script = (file) =>
     new Promise((done, failed) => {
@@ -64,32 +69,44 @@ const bookSearch = (() => {
       document.head.append(element);
     });
 
-  const load = (data) => {
-    stemmer = ((porter) => (word) => porter.stemWord(word))(new Stemmer());
-    sections = data.sections.map((section, id) => ({
-      ...section,
-      id,
-      url: `${section.page}.html${section.anchor && "#" + section.anchor}`,
-    }));
-    synonyms = data.synonyms.flatMap(([phrases, also]) =>
-      phrases.map((phrase) => [words(phrase).map(stem), tokens(also)]),
-    );
+  const load = (data, porter) => {
+    stemmer = (word) => porter.stemWord(word);
+    const subjects = new Map();
+    for (const section of data.sections)
+      if (!section.anchor) subjects.set(section.page, section.subjects);
+    const more = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
+    sections = data.sections.map((section, id) => {
+      if (section.heading) more(headings, section.heading);
+      const texts = [section.heading, section.title, ...section.prose, ...section.names];
+      for (const word of words(texts.join(" "))) more(vocabulary, word.toLowerCase());
+      return {
+        ...section,
+        heading: section.heading || section.title,
+        about: { ...section, page: section.anchor ? subjects.get(section.page) : [] },
+        id,
+        url: `${section.page}.html${section.anchor && "#" + section.anchor}`,
+      };
+    });
+    synonyms = data.synonyms.flatMap(([phrases, also]) => {
+      for (const word of words(phrases.join(" ") + " " + also))
+        more(vocabulary, word.toLowerCase());
+      return phrases.map((phrase) => [words(phrase).map(stem), tokens(also)]);
+    });
     index = new MiniSearch({
-      fields: Object.keys(BOOST),
+      fields: [...Object.keys(BOOST), ...Object.keys(ABOUT)],
       tokenize: tokens,
       processTerm: (token) => token,
-      extractField: (section, field) =>
-        Array.isArray(section[field]) ? section[field].join(" ") : section[field],
+      extractField: (section, field) => {
+        const value = (field in ABOUT ? section.about : section)[field];
+        return Array.isArray(value) ? value.join(" ") : value;
+      },
     });
     return index.addAllAsync(sections, { chunkSize: 40 });
   };
 
   let filled;
   const ready = () =>
-    (loading ??= Promise.all([
-      script("minisearch/minisearch.js"),
-      script("language_data.js"), // Porter's stemmer, which comes with Sphinx
-    ])
+    (loading ??= script("minisearch/minisearch.js")
       .then(() => script("search-data.js"))
       .then(() => filled));
 
@@ -99,19 +116,59 @@ const bookSearch = (() => {
   const lookUp = (token, options = {}) => {
     const key = token + JSON.stringify(options);
     if (!memory.has(key)) {
-      const found = index.search(token, {
-        tokenize: (text) => [text],
-        boost: BOOST,
-        ...options,
-      });
-      memory.set(key, new Map(found.map((hit) => [hit.id, hit])));
+      const found = new Map();
+      for (const [boost, b] of [[BOOST, 0.7], [ABOUT, 0]])
+        for (const { id, score, terms } of index.search(token, {
+          tokenize: (text) => [text],
+          fields: Object.keys(boost),
+          bm25: { k: 1.2, b, d: 0.5 },
+          boost,
+          ...options,
+        })) {
+          const before = found.get(id) ?? { score: 0, terms: [] };
+          const all = [...before.terms, ...terms];
+          found.set(id, { score: before.score + score, terms: all });
+        }
+      memory.set(key, found);
     }
     return memory.get(key);
   };
 
+  // The word that was meant: itself, if the book has it or one that begins so.
+  const spelt = (word, n, all) => {
+    const low = word.toLowerCase();
+    const last = n === all.length - 1;
+    if (low.length < 4 || /\d/.test(low) || lookUp(stem(low), { prefix: last }).size)
+      return word;
+    let best = [low.length > 7 ? 3 : 2, 0, word]; // how far at least, how often, which
+    for (const [known, often] of vocabulary) {
+      const far = distance(low, known, best[0]);
+      if (far < best[0] || (far === best[0] && often > best[1] && best[1]))
+        best = [far, often, known];
+    }
+    return best[2];
+  };
+
+  // How many letters are added, left out, changed or exchanged with the next; or `most`.
+  const distance = (a, b, most) => {
+    if (Math.abs(a.length - b.length) > most) return most + 1;
+    let [before, row] = [[], Array.from({ length: b.length + 1 }, (_, n) => n)];
+    for (let i = 1; i <= a.length; i++) {
+      const next = [i];
+      for (let j = 1; j <= b.length; j++) {
+        const same = a[i - 1] === b[j - 1] ? 0 : 1;
+        next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + same);
+        if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+          next[j] = Math.min(next[j], before[j - 2] + 1);
+      }
+      [before, row] = [row, next];
+    }
+    return row[b.length];
+  };
+
   // What is looked for: for each word that was typed, it and what may stand for it.
   const asked = (query) => {
-    const typed = words(query.replace(ERROR, " "));
+    const typed = words(query.replace(ERROR, " ")).map(spelt);
     const stems = typed.map(stem);
     const groups = [];
     typed.forEach((word, n) => {
@@ -139,7 +196,7 @@ const bookSearch = (() => {
     return groups;
   };
 
-  // The scores of one word: the best of it, its synonyms, its beginnings, its misspellings.
+  // The scores of one word: the best of it, its synonyms, its beginnings.
   const scored = (group) => {
     const best = new Map(); // section: [score, the words that were found]
     const take = (hits, weight) => {
@@ -163,24 +220,19 @@ const bookSearch = (() => {
       if (pieces.length > 1) pieces.forEach((piece) => take(lookUp(piece), 0.6));
     }
     for (const [token, weight] of group.tokens.slice(1)) take(lookUp(token), weight);
-    if (!exact.size && best.size === 0 && whole.length > 3) {
-      const edits = whole.length > 5 ? 2 : 1;
-      for (let fuzzy = 1; fuzzy <= edits && !best.size; fuzzy++)
-        take(lookUp(whole, { fuzzy, prefix: false }), MISSPELT);
-    }
     group.count ||= best.size;
     return best;
   };
 
   // How many neighbors in the query stand side by side in a text.
   const side = (pairs, text) => {
-    if (!pairs.length || !text) return 0;
-    const inText = words(text)
-      .map(stem)
-      .filter((token) => !STOP.has(token));
-    const found = new Set();
-    inText.forEach((token, n) => found.add(`${token} ${inText[n + 1]}`));
-    return pairs.filter((pair) => found.has(pair)).length / pairs.length;
+    const found = new Set(neighbors(text));
+    return pairs.filter((pair) => found.has(pair)).length / (pairs.length || 1);
+  };
+  // Numbers are all alike: in an error that is pasted they are other ones.
+  const neighbors = (text) => {
+    const all = words(text).map((word) => (/^\d/.test(word) ? "#" : stem(word)));
+    return all.slice(1).map((token, n) => `${all[n]} ${token}`);
   };
 
   const find = async (query) => {
@@ -205,20 +257,20 @@ const bookSearch = (() => {
     for (const result of ranked) {
       const section = sections[result.id];
       result.score *= KIND[section.kind] * (0.15 + 0.85 * (result.covered / all) ** 2);
+      if (headings.get(section.heading) > 4) result.score *= GENERAL;
     }
     ranked.sort((a, b) => b.score - a.score || a.id - b.id);
-    const spoken = words(query.replace(ERROR, " ")).map(stem);
-    const kept = spoken.filter((token) => !STOP.has(token));
-    const pairs = kept.slice(1).map((token, n) => `${kept[n]} ${token}`);
+    const pairs = neighbors(query.replace(ERROR, " "));
+    const weight = pairs.length > 4 ? 3 : 1; // a sentence, pasted or asked
     const first = ranked.slice(0, CONSIDERED);
     for (const result of first) {
-      const { heading, title, prose, code } = sections[result.id];
+      const { heading, prose, code } = sections[result.id];
       const near = Math.max(
-        side(pairs, heading || title),
+        side(pairs, heading),
         0.8 * side(pairs, prose.join(" ")),
         0.8 * side(pairs, code.join(" ")),
       );
-      result.score *= 1 + near;
+      result.score *= 1 + weight * near;
     }
     first.sort((a, b) => b.score - a.score || a.id - b.id);
     return first.map((result) => ({ ...sections[result.id], ...result }));
@@ -257,7 +309,7 @@ const bookSearch = (() => {
 
   // Where a hit leads: to the section, with the words to be marked there.
   const href = (hit) => {
-    const text = [hit.heading || hit.title, ...hit.prose, ...hit.code].join(" ");
+    const text = [hit.heading, ...hit.prose, ...hit.code].join(" ");
     const found = [...new Set(hits(text, hit.terms).map((word) => word.toLowerCase()))];
     const mark = found.slice(0, 12).map(encodeURIComponent).join("+");
     return `${root}${hit.page}.html?mark=${mark}${hit.anchor && "#" + hit.anchor}`;
@@ -265,9 +317,9 @@ const bookSearch = (() => {
 
   const KINDS = { story: "", reference: "reference", exercises: "exercises", api: "API" };
   const shown = (hit) => {
-    const where = hit.heading ? hit.title : KINDS[hit.kind] && hit.kind;
+    const where = hit.anchor ? hit.title : KINDS[hit.kind];
     return (
-      `<span class="found-heading">${marked(hit.heading || hit.title, hit.terms)}</span>` +
+      `<span class="found-heading">${marked(hit.heading, hit.terms)}</span>` +
       (where ? `<span class="found-page">${escaped(where)}</span>` : "") +
       `<span class="found-text">${marked(excerpt(hit), hit.terms)}</span>`
     );
@@ -439,8 +491,8 @@ const bookSearch = (() => {
 
   return {
     find,
-    load: (data) => {
-      filled = load(data);
+    load: (...all) => {
+      filled = load(...all);
     },
   };
 })();
