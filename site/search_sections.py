@@ -60,6 +60,7 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
         return []
     title = _text(first.next_node(nodes.title))
     family = Path(page).name
+    homes = api_names.homes()
     taught = api_names.names(family) if family in api_names.FAMILIES else []
     found = [Section(page, "", title, "", subjects=taught)]
 
@@ -69,7 +70,10 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
                 continue  # titles of papers
             if isinstance(child, nodes.section):
                 heading = _text(child.next_node(nodes.title))
-                found.append(Section(page, child["ids"][0], title, heading))
+                about = [word for word in re.findall(r"\w+", heading) if word in homes]
+                found.append(
+                    Section(page, child["ids"][0], title, heading, subjects=about)
+                )
                 read(child, found[-1])
             elif isinstance(child, addnodes.desc):
                 signature = child.next_node(addnodes.desc_signature)

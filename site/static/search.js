@@ -10,13 +10,14 @@ const bookSearch = (() => {
   const BOOST = { heading: 6, names: 1, prose: 1, code: 0.5 };
   // What a section is about: its page, and names of torch. How many they are, as on a
   // page with thirty layers, does not matter.
-  const ABOUT = { title: 2, subjects: 5, page: 2 };
+  const ABOUT = { title: 2, subjects: 4, page: 2 };
   const KIND = { story: 1, reference: 0.97, api: 0.8, exercises: 0.55 };
   const SYNONYM = 0.7; // what a synonym counts, next to the word that was typed
   const GENERAL = 0.7; // a section with a heading that many pages have
   const BEGINNING = 0.35; // what a longer word counts that begins like the last one
   const SHOWN = 8; // as one types; the page of the search shows more
-  const CONSIDERED = 60;
+  const POWER = 0.6; // below 1: a little of each word is better than much of a single one
+  const CONSIDERED = 250;
 
   const STOP = new Set(
     ("a an and are as at be been but by can could did do does for from get gets had has " +
@@ -82,7 +83,9 @@ const bookSearch = (() => {
       return {
         ...section,
         heading: section.heading || section.title,
-        about: { ...section, page: section.anchor ? subjects.get(section.page) : [] },
+        about: section.anchor
+          ? { ...section, page: subjects.get(section.page) }
+          : { subjects: section.subjects, title: "", page: [] },
         id,
         url: `${section.page}.html${section.anchor && "#" + section.anchor}`,
       };
@@ -175,7 +178,10 @@ const bookSearch = (() => {
       if (STOP.has(word.toLowerCase()) || (/^\d+$/.test(word) && typed.length > 1)) return;
       const whole = stem(word.replace(/^_+|_+$/g, ""));
       if (whole.length < 2 && typed.length > 1) return;
-      groups.push({ at: n, tokens: [[whole, 1]], last: n === typed.length - 1, word });
+      const group = { at: n, tokens: [[whole, 1]], last: n === typed.length - 1, word };
+      const plain = whole.replace(/\d+d$/, ""); // Conv2d is told about as Conv, too
+      if (plain !== whole && plain) group.tokens.push([plain, 0.8]);
+      groups.push(group);
     });
     // Two words that are one name: "batch norm", "pixel shuffle".
     groups.slice(1).forEach((group, n) => {
@@ -224,15 +230,17 @@ const bookSearch = (() => {
     return best;
   };
 
-  // How many neighbors in the query stand side by side in a text.
-  const side = (pairs, text) => {
-    const found = new Set(neighbors(text));
-    return pairs.filter((pair) => found.has(pair)).length / (pairs.length || 1);
-  };
-  // Numbers are all alike: in an error that is pasted they are other ones.
+  // Which two and three words of the query stand side by side in a text. Numbers are left
+  // out: in an error that is pasted they are other ones.
   const neighbors = (text) => {
-    const all = words(text).map((word) => (/^\d/.test(word) ? "#" : stem(word)));
-    return all.slice(1).map((token, n) => `${all[n]} ${token}`);
+    const all = words(text).filter((word) => !/^\d/.test(word)).map(stem);
+    const pairs = all.slice(1).map((token, n) => `${all[n]} ${token}`);
+    return [...pairs, ...pairs.slice(1).map((pair, n) => `${all[n]} ${pair}`)];
+  };
+  const side = (asked, text) => {
+    if (!memory.has(text)) memory.set(text, new Set(neighbors(text)));
+    const found = memory.get(text);
+    return asked.filter((pair) => found.has(pair)).length / (asked.length || 1);
   };
 
   const find = async (query) => {
@@ -247,7 +255,7 @@ const bookSearch = (() => {
       all += rare;
       for (const [id, [score, terms]] of best) {
         const result = results.get(id) ?? { id, score: 0, covered: 0, terms: new Set() };
-        result.score += score;
+        result.score += score ** POWER;
         result.covered += rare;
         terms.forEach((term) => result.terms.add(term));
         results.set(id, result);
@@ -260,17 +268,18 @@ const bookSearch = (() => {
       if (headings.get(section.heading) > 4) result.score *= GENERAL;
     }
     ranked.sort((a, b) => b.score - a.score || a.id - b.id);
-    const pairs = neighbors(query.replace(ERROR, " "));
-    const weight = pairs.length > 4 ? 3 : 1; // a sentence, pasted or asked
+    const beside = neighbors(query.replace(ERROR, " "));
+    // A sentence that is found as it was typed: most often it is an error.
+    const weight = beside.length > 4 ? 4 : 1;
     const first = ranked.slice(0, CONSIDERED);
     for (const result of first) {
       const { heading, prose, code } = sections[result.id];
       const near = Math.max(
-        side(pairs, heading),
-        0.8 * side(pairs, prose.join(" ")),
-        0.8 * side(pairs, code.join(" ")),
+        side(beside, heading),
+        0.9 * side(beside, prose.join(" ")),
+        0.9 * side(beside, code.join(" ")),
       );
-      result.score *= 1 + weight * near;
+      result.score *= 1 + weight * near ** 2;
     }
     first.sort((a, b) => b.score - a.score || a.id - b.id);
     return first.map((result) => ({ ...sections[result.id], ...result }));
