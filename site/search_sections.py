@@ -10,6 +10,7 @@ not read other files. The stemmer that goes along is Porter's, which Sphinx has.
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Section:
     code: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # inline code
     subjects: list[str] = field(default_factory=list)  # the public names it is about
+    told: list[str] = field(default_factory=list)  # what the page says where it links here
 
     @property
     def kind(self) -> str:
@@ -64,6 +66,9 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
     taught = api_names.names(family) if family in api_names.FAMILIES else []
     found = [Section(page, "", title, "", subjects=taught)]
 
+    places: dict[str, int] = defaultdict(int)  # the number of the section with an id
+    links: list[tuple[str, list[str]]] = []
+
     def read(node: nodes.Node, section: Section) -> None:
         for child in node.children:
             if isinstance(child, nodes.section) and "references" in child["ids"]:
@@ -74,6 +79,7 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
                 found.append(
                     Section(page, child["ids"][0], title, heading, subjects=about)
                 )
+                places.update(dict.fromkeys(child["ids"], len(found) - 1))
                 read(child, found[-1])
             elif isinstance(child, addnodes.desc):
                 signature = child.next_node(addnodes.desc_signature)
@@ -88,14 +94,28 @@ def sections_of(page: str, doctree: nodes.document) -> list[Section]:
             elif isinstance(child, nodes.literal_block | nodes.doctest_block):
                 if "import layerlib" not in child.astext() or "\n\n" in child.astext():
                     section.code.append(child.astext()[:LONG])
+            elif isinstance(child, nodes.row) and (to := _links(child)):
+                # A row of the table of contents is about the sections that it leads to.
+                links.append((_text(child[0]), to))
             elif isinstance(child, nodes.paragraph | nodes.term | nodes.caption):
+                # And a question, about the section that has the answer.
+                if (question := child.next_node(nodes.strong)) and _links(child):
+                    links.append((_text(question), _links(child)))
                 section.names += [n.astext() for n in child.findall(nodes.literal)]
                 section.prose.append(_text(child))
             elif not isinstance(child, (*_SKIPPED, nodes.title)):
                 read(child, section)
 
     read(first, found[0])
+    for text, anchors in links:
+        for anchor in anchors:
+            found[places[anchor]].told.append(text)
     return found
+
+
+def _links(node: nodes.Element) -> list[str]:
+    """The places on the same page that a part of it leads to."""
+    return [n["refid"] for n in node.findall(nodes.reference) if n.get("id_link")]
 
 
 def _text(node: nodes.Node | None) -> str:
@@ -188,6 +208,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         for section in kept(app.env).get(page, ())
     ]
     for section in sections:
+        section["topic"] = _topic(app.env, section["page"])
         section["names"] = sorted({n for n in section["names"] if _NAME.fullmatch(n)})
     words = synonyms((HERE / "search_synonyms.txt").read_text(encoding="utf-8"))
     data = json.dumps({"sections": sections, "synonyms": words}, ensure_ascii=False)
@@ -197,6 +218,12 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     (static / "search-data.js").write_text(script, encoding="utf-8")
     for unused in ("searchtools.js", "language_data.js", "sphinx_highlight.js"):
         (static / unused).unlink(missing_ok=True)
+
+
+def _topic(env: BuildEnvironment, page: str) -> str:
+    """The title of the story that a page belongs to."""
+    story = f"chapters/{Path(page).name}"
+    return env.titles[story if story in env.titles else page].astext()
 
 
 _NAME = re.compile(r"(nn\.|F\.|torch\.)*[A-Za-z_]\w*(\(\))?")

@@ -7,16 +7,16 @@ const bookSearch = (() => {
   "use strict";
 
   // ---- How sections are ranked: a word in a heading says more than one in the text.
-  const BOOST = { heading: 6, names: 1, prose: 1, code: 0.5 };
+  const BOOST = { heading: 6, told: 4, topic: 2, names: 1, prose: 1, code: 1 };
   // What a section is about: its page, and names of torch. How many they are, as on a
   // page with thirty layers, does not matter.
-  const ABOUT = { title: 2, subjects: 4, page: 2 };
+  const ABOUT = { subjects: 4, page: 2 };
   const KIND = { story: 1, reference: 0.97, api: 0.8, exercises: 0.55 };
-  const SYNONYM = 0.7; // what a synonym counts, next to the word that was typed
+  const SYNONYM = 0.5; // what a synonym counts, next to the word that was typed
   const GENERAL = 0.7; // a section with a heading that many pages have
   const BEGINNING = 0.35; // what a longer word counts that begins like the last one
   const SHOWN = 8; // as one types; the page of the search shows more
-  const POWER = 0.6; // below 1: a little of each word is better than much of a single one
+  const POWER = 0.8; // below 1: a little of each word is better than much of a single one
   const CONSIDERED = 250;
 
   const STOP = new Set(
@@ -83,9 +83,10 @@ const bookSearch = (() => {
       return {
         ...section,
         heading: section.heading || section.title,
+        topic: section.anchor ? section.topic : "",
         about: section.anchor
-          ? { ...section, page: subjects.get(section.page) }
-          : { subjects: section.subjects, title: "", page: [] },
+          ? { subjects: section.subjects, page: subjects.get(section.page) }
+          : { subjects: section.subjects, page: [] },
         id,
         url: `${section.page}.html${section.anchor && "#" + section.anchor}`,
       };
@@ -273,9 +274,10 @@ const bookSearch = (() => {
     const weight = beside.length > 4 ? 4 : 1;
     const first = ranked.slice(0, CONSIDERED);
     for (const result of first) {
-      const { heading, prose, code } = sections[result.id];
+      const { heading, told, prose, code } = sections[result.id];
       const near = Math.max(
         side(beside, heading),
+        side(beside, told.join(" ")),
         0.9 * side(beside, prose.join(" ")),
         0.9 * side(beside, code.join(" ")),
       );
