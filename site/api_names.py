@@ -78,7 +78,8 @@ def signature(x: Any) -> Signature:
     '(input_size, hidden_size, num_layers=1, '
     """
     found = inspect.signature(x)
-    if inspect.isclass(x) and (overloads := typing.get_overloads(x.__init__)):
+    own = inspect.isclass(x) and inspect.isfunction(x.__init__)
+    if own and (overloads := typing.get_overloads(x.__init__)):
         found = inspect.signature(overloads[0])
         found = found.replace(parameters=[*found.parameters.values()][1:])
     if inspect.isclass(x) and x.__init__ is nn.Module.__init__:
@@ -91,6 +92,8 @@ def arguments() -> Iterator[tuple[str, str, str]]:
     """Each argument of each class and function: argument, name, family."""
     for family in FAMILIES:
         for name in names(family):
-            for parameter in signature(getattr(MODULES[family], name)).parameters.values():
+            for parameter in signature(
+                getattr(MODULES[family], name)
+            ).parameters.values():
                 if parameter.kind not in {_ARGS, _KWARGS}:
                     yield parameter.name, name, family

@@ -122,7 +122,9 @@ def entries(family: str) -> Iterator[list[str]]:
     shared: dict[Any, list[str]] = {}
     for name in ordered:
         x = getattr(module, name)
-        shared.setdefault(x if inspect.isclass(x) else inspect.unwrap(x), []).append(name)
+        shared.setdefault(x if inspect.isclass(x) else inspect.unwrap(x), []).append(
+            name
+        )
     yield from shared.values()
 
 
@@ -196,7 +198,7 @@ class Links(SphinxDirective):
         block = nodes.literal_block(code, code, language="python")
         opening = '<details class="api-source"><summary>Source</summary>'
         return [
-            links(names=group),
+            links(group=group),
             nodes.raw("", opening, format="html"),
             block,
             nodes.raw("", "</details>", format="html"),
@@ -259,9 +261,9 @@ def _fill_links(app: Sphinx, doctree: nodes.document, here: str) -> None:
     """Puts in each place for links what leads to story and reference."""
     for node in [*doctree.findall(links)]:
         paragraph = nodes.paragraph(classes=["api-links"])
-        family = api_names.homes()[node["names"][0]]
+        family = api_names.homes()[node["group"][0]]
         for label, page in _pages_of(family).items():
-            if found := told(app.env, page, node["names"][0]):
+            if found := told(app.env, page, node["group"][0]):
                 page, anchor, heading = found  # noqa: PLW2901
                 paragraph += nodes.inline("", f"{label}: ")
                 paragraph += _leads(app, here, page, anchor, nodes.Text(heading))

@@ -47,7 +47,9 @@ class Section:
     code: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # inline code
     subjects: list[str] = field(default_factory=list)  # the public names it is about
-    told: list[str] = field(default_factory=list)  # what the page says where it links here
+    told: list[str] = field(
+        default_factory=list
+    )  # what the page says where it links here
 
     @property
     def kind(self) -> str:
@@ -193,7 +195,9 @@ def synonyms(text: str) -> list[tuple[list[str], str]]:
             continue
         phrases, colon, words = line.partition(":")
         if not colon:
-            raise ValueError(f"synonyms: expected 'phrase, phrase: words', got {line!r}")
+            raise ValueError(
+                f"synonyms: expected 'phrase, phrase: words', got {line!r}"
+            )
         found.append(([phrase.strip() for phrase in phrases.split(",")], words.strip()))
     return found
 
