@@ -46,7 +46,7 @@ def described(x: Any) -> list[str]:
     """The docstring of something in reStructuredText, its contract on a line by itself.
 
     >>> described(api_names.MODULES["linear"].Linear)[:3]
-    ['.. rst-class:: contract', '', '``(..., i) -> (..., o)``']
+    ['.. container:: contract', '', '   ``(..., i) -> (..., o)``']
     """
     text = inspect.getdoc(x) or ""
     if inspect.isclass(x):
@@ -56,7 +56,7 @@ def described(x: Any) -> list[str]:
     head: list[str] = []
     if contract and "->" in contract[1]:
         rest = text[contract.end() :]
-        head = [".. rst-class:: contract", "", " ".join(contract[1].split()), ""]
+        head = [".. container:: contract", "", f"   {' '.join(contract[1].split())}", ""]
         text = rest[:1].upper() + rest[1:]
     return head + GoogleDocstring(text, NAPOLEON).lines()
 

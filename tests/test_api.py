@@ -79,7 +79,7 @@ def test_shared_docstring_makes_one_entry() -> None:
 
 def test_contract_stands_by_itself() -> None:
     said = api_pages.described(layerlib.conv.conv2d)
-    assert said[2] == "``(b, i, *n), (o, i / groups, *k), (o,) -> (b, o, *m)``"
+    assert said[2].strip() == "``(b, i, *n), (o, i / groups, *k), (o,) -> (b, o, *m)``"
     assert "weight" in " ".join(api_pages.described(layerlib.Conv2d))
 
 
