@@ -56,7 +56,12 @@ def described(x: Any) -> list[str]:
     head: list[str] = []
     if contract and "->" in contract[1]:
         rest = text[contract.end() :]
-        head = [".. container:: contract", "", f"   {' '.join(contract[1].split())}", ""]
+        head = [
+            ".. container:: contract",
+            "",
+            f"   {' '.join(contract[1].split())}",
+            "",
+        ]
         text = rest[:1].upper() + rest[1:]
     return head + GoogleDocstring(text, NAPOLEON).lines()
 
@@ -168,7 +173,7 @@ class Api(SphinxDirective):
                 is_property = isinstance(member, property)
                 call = "" if is_property else str(_bound(getattr(first, name)))
                 role = "property" if is_property else "method"
-                body += [f".. py:{role}:: {name}{call}", ""]
+                body += [f".. py:{role}:: {name}{call}", "   :no-contents-entry:", ""]
                 body += _indented(described(member)) + [""]
         return text + _indented(body)
 
