@@ -174,7 +174,7 @@ class Api(SphinxDirective):
                 call = "" if is_property else str(_bound(getattr(first, name)))
                 role = "property" if is_property else "method"
                 body += [f".. py:{role}:: {name}{call}", "   :no-contents-entry:", ""]
-                body += _indented(described(member)) + [""]
+                body += [*_indented(described(member)), ""]
         return text + _indented(body)
 
 
@@ -224,8 +224,8 @@ class Names(SphinxDirective):
 def told(env: BuildEnvironment, page: str, name: str) -> tuple[str, str, str] | None:
     """The section of a page that tells about a name: page, anchor, heading.
 
-    The one that has it in its heading; else the first with it in inline code or in code;
-    else, where the family is the page's own, the page.
+    The one that has it in its heading; else the first with it in inline code, or in
+    code; else, where the family is the page's own, the page.
     """
     sections = search_sections.kept(env).get(page, [])
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
@@ -327,7 +327,7 @@ def named(code: str, family: str) -> str | None:
     A class counts anywhere. A function does where its page is, or where it is called:
     `linear` is also a mode of resampling.
 
-    >>> named("nn.Conv2d", "pool"), named("linear", "resample"), named("linear()", "pool")
+    >>> named("nn.Conv2d", "pool"), named("linear", "conv"), named("linear()", "conv")
     ('Conv2d', None, 'linear')
     """
     found = _CODE.fullmatch(code)

@@ -16,14 +16,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import api_names
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 from sphinx.search.en import SearchEnglish
-
-import api_names
 
 HERE = Path(__file__).parent
 KINDS = {"reference": "reference", "exercises": "exercises", "api": "api"}
@@ -60,59 +59,85 @@ class Section:
 def sections_of(page: str, doctree: nodes.document) -> list[Section]:
     """The sections of a page, in their order; an entry of the API is one as well."""
     first = doctree.next_node(nodes.section)
-    if first is None:
-        return []
-    title = _text(first.next_node(nodes.title))
-    family = Path(page).name
-    homes = api_names.homes()
-    taught = api_names.names(family) if family in api_names.FAMILIES else []
-    found = [Section(page, "", title, "", subjects=taught)]
+    return _Reader(page, first).found if first is not None else []
 
-    places: dict[str, int] = defaultdict(int)  # the number of the section with an id
-    links: list[tuple[str, list[str]]] = []
 
-    def read(node: nodes.Node, section: Section) -> None:
+class _Reader:
+    """Goes through a page, and notes what it meets in the section that it stands in."""
+
+    def __init__(self, page: str, first: nodes.section) -> None:
+        self.page, self.title = page, _text(first.next_node(nodes.title))
+        family = Path(page).name
+        taught = api_names.names(family) if family in api_names.FAMILIES else []
+        self.found = [Section(page, "", self.title, "", subjects=taught)]
+        self.places: dict[str, int] = defaultdict(
+            int
+        )  # number of the section with an id
+        self.links: list[tuple[str, list[str]]] = []
+        self.read(first, self.found[0])
+        for text, anchors in self.links:
+            for anchor in anchors:
+                self.found[self.places[anchor]].told.append(text)
+
+    def read(self, node: nodes.Node, section: Section) -> None:
         for child in node.children:
-            if isinstance(child, nodes.section) and "references" in child["ids"]:
-                continue  # titles of papers
             if isinstance(child, nodes.section):
-                heading = _text(child.next_node(nodes.title))
-                about = [word for word in re.findall(r"\w+", heading) if word in homes]
-                found.append(
-                    Section(page, child["ids"][0], title, heading, subjects=about)
-                )
-                places.update(dict.fromkeys(child["ids"], len(found) - 1))
-                read(child, found[-1])
+                self.section(child)
             elif isinstance(child, addnodes.desc):
-                signature = child.next_node(addnodes.desc_signature)
-                inner = section
-                if signature is not None and signature["ids"]:
-                    heading = signature["fullname"]
-                    found.append(Section(page, signature["ids"][0], title, heading))
-                    inner = found[-1]
-                    inner.subjects = [heading]
-                    inner.code.append(signature.astext())
-                read(child, inner)
+                self.entry(child, section)
             elif isinstance(child, nodes.literal_block | nodes.doctest_block):
-                if "import layerlib" not in child.astext() or "\n\n" in child.astext():
-                    section.code.append(child.astext()[:LONG])
+                self.code(child.astext(), section)
             elif isinstance(child, nodes.row) and (to := _links(child)):
                 # A row of the table of contents is about the sections that it leads to.
-                links.append((_text(child[0]), to))
+                self.links.append((_text(child[0]), to))
             elif isinstance(child, nodes.paragraph | nodes.term | nodes.caption):
-                # And a question, about the section that has the answer.
-                if (question := child.next_node(nodes.strong)) and _links(child):
-                    links.append((_text(question), _links(child)))
-                section.names += [n.astext() for n in child.findall(nodes.literal)]
-                section.prose.append(_text(child))
+                self.prose(child, section)
             elif not isinstance(child, (*_SKIPPED, nodes.title)):
-                read(child, section)
+                self.read(child, section)
 
-    read(first, found[0])
-    for text, anchors in links:
-        for anchor in anchors:
-            found[places[anchor]].told.append(text)
-    return found
+    def section(self, node: nodes.section) -> None:
+        if "references" in node["ids"]:
+            return  # titles of papers
+        heading = _text(node.next_node(nodes.title))
+        homes = api_names.homes()
+        about = [word for word in re.findall(r"\w+", heading) if word in homes]
+        self.begin(node, heading, about)
+
+    def entry(self, node: addnodes.desc, section: Section) -> None:
+        signature = node.next_node(addnodes.desc_signature)
+        if signature is None or not signature["ids"]:
+            self.read(node, section)
+            return
+        name = signature["fullname"]
+        begun = self.begin(node, name, [name], signature["ids"])
+        begun.code.append(signature.astext())
+
+    def begin(
+        self,
+        node: nodes.Element,
+        heading: str,
+        about: list[str],
+        ids: list[str] | None = None,
+    ) -> Section:
+        """Another section, and all that is in it."""
+        ids = ids or node["ids"]
+        begun = Section(self.page, ids[0], self.title, heading, subjects=about)
+        self.places.update(dict.fromkeys(ids, len(self.found)))
+        self.found.append(begun)
+        self.read(node, begun)
+        return begun
+
+    def code(self, text: str, section: Section) -> None:
+        imports = "import layerlib" in text and "\n\n" not in text
+        if not imports:
+            section.code.append(text[:LONG])
+
+    def prose(self, node: nodes.Element, section: Section) -> None:
+        # A question is about the section that has the answer.
+        if (question := node.next_node(nodes.strong)) and (to := _links(node)):
+            self.links.append((_text(question), to))
+        section.names += [n.astext() for n in node.findall(nodes.literal)]
+        section.prose.append(_text(node))
 
 
 def _links(node: nodes.Element) -> list[str]:
@@ -181,12 +206,12 @@ def pages(env: BuildEnvironment) -> Iterator[tuple[str, str, int]]:
 
 
 def synonyms(text: str) -> list[tuple[list[str], str]]:
-    """The phrases of each line of the file of synonyms, and what they stand for.
+    r"""The phrases of each line of the file of synonyms, and what they stand for.
 
     Raises:
         ValueError: a line has no colon.
 
-    >>> synonyms("# none\\ndense, affine: linear")
+    >>> synonyms("# none\ndense, affine: linear")
     [(['dense', 'affine'], 'linear')]
     """
     found = []

@@ -9,7 +9,6 @@ from bs4 import BeautifulSoup
 from torch import nn
 
 import layerlib
-
 from test_site import ROOT, site
 
 sys.path.insert(0, str(ROOT / "site"))
