@@ -365,20 +365,6 @@ def test_no_link_is_dead(site: Path) -> None:
     assert not dead_links(site, PAGES)
 
 
-def test_search_works_from_a_folder(site: Path, browser: Browser) -> None:
-    page, looked = open_page(browser, site / "search.html", "light")
-    page.goto(f"{(site / 'search.html').as_uri()}?q=linear")
-    page.wait_for_selector("#search-results li a")
-    page.wait_for_function("() => Search._pulse_status < 0")
-    links = page.locator("#search-results li a").evaluate_all(
-        "links => links.map(a => a.href)"
-    )
-    assert any("chapters/linear.html" in link for link in links)
-    assert not looked.console
-    assert not looked.outside
-    page.context.close()
-
-
 # ---- The pictures to point at
 
 
