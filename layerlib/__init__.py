@@ -50,7 +50,14 @@ def _public(namespace: dict[str, Any]) -> dict[str, Any]:
     return {name: x for name, x in namespace.items() if not name.startswith("_")}
 
 
-_names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+MODELS = {"gpt2", "mixer", "vision", "window_attention"}
+"""Files of whole models, which who needs them imports."""
+
+_names = [
+    module.name
+    for module in pkgutil.iter_modules(__path__)
+    if not module.ispkg and module.name not in MODELS
+]
 _families = {name: importlib.import_module(f"{__name__}.{name}") for name in _names}
 _ours = {
     name: x

@@ -92,7 +92,7 @@ def families() -> list[ModuleType]:
     return [
         importlib.import_module(f"layerlib.{module.name}")
         for module in pkgutil.iter_modules(layerlib.__path__)
-        if not module.ispkg and module.name != "recipe"
+        if not module.ispkg and module.name not in {"recipe", *layerlib.MODELS}
     ]
 
 
