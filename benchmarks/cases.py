@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import delu
 import einx
 import torch
+from einx_page import PAGE
 from torch import Tensor
 
 import layerlib
@@ -201,4 +202,15 @@ def peers() -> Iterator[Case]:
             partial(delu.nn.NLinear, *sizes),
             partial(layerlib.NLinear, *sizes),
             [(batch, *sizes[:2])],
+        )
+
+
+def page() -> Iterator[Case]:
+    """The operations of einx's page next to the page's own lines."""
+    for name, (build, written, shapes) in PAGE.items():
+        yield Case(
+            name,
+            lambda build=build, written=written: Einx(build(), written),
+            build,
+            shapes,
         )
