@@ -18,10 +18,11 @@ from layerlib.attention import scaled_dot_product_attention
 from layerlib.mixer import LayerScale
 from layerlib.recipe import Rearrange, Recipe
 from layerlib.vision import ClassToken, PositionalEmbedding
-from layerlib.window_attention import GRID, TOKENS, merge, partition, shifted
+from layerlib.window_attention import TOKENS, merge, partition, shifted
 
 HEADS = Rearrange("b n (head e) -> b head n e")
 TOGETHER = Rearrange("b head n e -> b n (head e)")
+GRID = Rearrange("b (*n) c -> b *n c")
 MIX = Recipe("b n c, n m -> b m c")
 HEAD_COUNT = 8
 WINDOW, SHIFT = (7, 7), (3, 3)

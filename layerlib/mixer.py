@@ -2,8 +2,9 @@
 
 Not part of `import layerlib`: ``from layerlib.vision import MLPMixer``.
 """
+# mypy: disable-error-code="no-any-return"
+# What a module returns is Any to mypy.
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,22 +13,12 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 
 import layerlib
-from layerlib.conventions.vision import set_apart
+from layerlib.conventions.vision import activated, set_apart
 from layerlib.recipe import Rearrange, Recipe
 
 ACROSS = Rearrange("b n c -> b c n")
 SAMPLES = Rearrange("b ... -> 1 b (...)")
 SCALE = Recipe("... c, c -> ... c")
-
-ACTIVATIONS: dict[str, Callable[[Any], Module]] = {
-    "gelu": lambda nn: nn.GELU(),
-    "gelu_new": lambda nn: nn.GELU(approximate="tanh"),
-    "gelu_pytorch_tanh": lambda nn: nn.GELU(approximate="tanh"),
-    "relu": lambda nn: nn.ReLU(),
-    "silu": lambda nn: nn.SiLU(),
-    "swish": lambda nn: nn.SiLU(),
-}
-"""The activations by the names that configurations have for them."""
 
 
 class LayerScale(Module):
@@ -74,7 +65,7 @@ class MLP(Module):
     ) -> None:
         super().__init__()
         self.linear1 = nn.Linear(features, hidden)
-        self.activation = ACTIVATIONS[activation](nn)
+        self.activation = activated(activation, nn)
         self.linear2 = nn.Linear(hidden, features)
 
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -108,7 +99,7 @@ class Block(Module):
         mixing: what mixes tokens.
         features: of each token.
         hidden: features between the two layers of the MLP.
-        activation: a name out of `ACTIVATIONS`.
+        activation: ``gelu``, ``gelu_new`` (by tanh), ``relu`` or ``silu``.
         eps: what the norms add to the variance.
         dropout: after the mixing and after the MLP.
         path: how often a sample goes round both, in training.

@@ -4,6 +4,8 @@ Each layer takes images with one, two or three axes by the same lines. A line th
 an axis is run once for each: it takes the first axis and puts what it makes of it last.
 Not part of `import layerlib`: ``from layerlib.vision import ViT``.
 """
+# mypy: disable-error-code="no-any-return"
+# What a module returns is Any to mypy.
 
 import math
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from torch.nn import Module, ModuleList, Parameter
 from torch.nn.init import trunc_normal_
 
 import layerlib
+from layerlib.conventions.pretrained import Folder
 from layerlib.conventions.signature import convention
 from layerlib.conventions.vision import (
     MixerConfig,
@@ -26,6 +29,7 @@ from layerlib.conventions.vision import (
     fits_image,
     fits_patches,
     fits_tokens,
+    pretrained,
     set_apart,
 )
 from layerlib.mixer import Block, TokenMixing
@@ -124,6 +128,19 @@ class ViT(Module):
     Source: https://arxiv.org/abs/2010.11929; `transformers.ViTForImageClassification`.
     """
 
+    @classmethod
+    def from_pretrained(cls, folder: Folder, nn: Any = layerlib) -> "ViT":
+        """The model of a folder with config.json and weights of safetensors.
+
+        It is in evaluation, and its parameters have the dtype that they have there.
+
+        Raises:
+            FileNotFoundError: the folder lacks a file.
+            ValueError: it is of another model, damaged, or a tensor is missing,
+                unexpected or of another shape.
+        """
+        return pretrained(cls, ViTConfig, "vit", folder, nn)
+
     def __init__(self, config: ViTConfig, nn: Any = layerlib) -> None:
         super().__init__()
         self.config, width = config, config.hidden_size
@@ -132,8 +149,7 @@ class ViT(Module):
         self.position = PositionalEmbedding(1 + math.prod(config.grid), width)
         self.drop = nn.Dropout(config.hidden_dropout_prob)
         self.blocks = ModuleList(vit_blocks(config, nn))
-        self.norm = nn.LayerNorm(width, **set_apart(eps=config.layer_norm_eps))
-        self.head = nn.Linear(width, config.num_labels)
+        self.norm, self.head = norm_and_head(width, config, nn)
 
     @convention(fits_image)
     def forward(self, image: Float[Tensor, "..."]) -> Float[Tensor, "b o"]:
@@ -143,6 +159,12 @@ class ViT(Module):
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x)[:, 0])
+
+
+def norm_and_head(features: int, config: Any, nn: Any) -> tuple[Module, Module]:
+    """What reads the stream at its end: a norm, and a row of weights for each class."""
+    norm = nn.LayerNorm(features, **set_apart(eps=config.layer_norm_eps))
+    return norm, nn.Linear(features, config.num_labels)
 
 
 def whole_patches(image: Tensor, size: Sizes) -> Tensor:
@@ -176,13 +198,20 @@ class SwinTransformer(Module):
     Source: https://arxiv.org/abs/2103.14030; `transformers.SwinForImageClassification`.
     """
 
+    @classmethod
+    def from_pretrained(cls, folder: Folder, nn: Any = layerlib) -> "SwinTransformer":
+        """The model of a folder, read as `ViT.from_pretrained` does, with its errors.
+
+        A folder's index of steps is not read: it follows from the window.
+        """
+        return pretrained(cls, SwinConfig, "swin", folder, nn)
+
     def __init__(self, config: SwinConfig, nn: Any = layerlib) -> None:
         super().__init__()
         self.config, last = config, config.embed_dim * 2 ** (len(config.depths) - 1)
         self.embedding = nn.Sequential(*swin_embedding(config, nn))
         self.stages = ModuleList(swin_stages(config, nn))
-        self.norm = nn.LayerNorm(last, **set_apart(eps=config.layer_norm_eps))
-        self.head = nn.Linear(last, config.num_labels)
+        self.norm, self.head = norm_and_head(last, config, nn)
 
     @convention(fits_any_image)
     def forward(self, image: Float[Tensor, "..."]) -> Float[Tensor, "b o"]:
@@ -243,8 +272,7 @@ class MLPMixer(Module):
         self.config, width = config, config.hidden_size
         self.patches = PatchEmbedding(config.num_channels, config.patch_size, width, nn)
         self.blocks = ModuleList(mixer_blocks(config, nn))
-        self.norm = nn.LayerNorm(width, **set_apart(eps=config.layer_norm_eps))
-        self.head = nn.Linear(width, config.num_labels)
+        self.norm, self.head = norm_and_head(width, config, nn)
 
     @convention(fits_image)
     def forward(self, image: Float[Tensor, "..."]) -> Float[Tensor, "b o"]:

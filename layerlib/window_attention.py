@@ -4,6 +4,8 @@ Each layer takes grids with one, two or three axes by the same lines. A line tha
 an axis is run once for each: it takes the first axis and puts what it makes of it last.
 Not part of `import layerlib`: ``from layerlib.vision import SwinTransformer``.
 """
+# mypy: disable-error-code="no-any-return"
+# What a module returns is Any to mypy.
 
 import math
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import Module, Parameter
+from torch.nn import Module
 from torch.nn.init import trunc_normal_
 
 import layerlib
@@ -24,9 +26,10 @@ from layerlib.windows import pad
 Sizes: TypeAlias = tuple[int, ...]
 
 TOKENS = Rearrange("b ... c -> b (...) c")
-GRID = Rearrange("b (*n) c -> b *n c")
+WINDOWS = Rearrange("b (*k) c -> b *k c")
+GRID = Rearrange("b (*n c) -> b *n c")
 CUT = Rearrange("b (n k) ... c -> (b n) ... k c")
-JOINED = Rearrange("(b n) ... k c -> b (n k) ... c")
+JOINED = Rearrange("(b n) ... k c -> b ... (n k c)")
 NEIGHBORS = Rearrange("b (n k) ... c -> b ... n (k c)")
 SEQUENCE = Rearrange("b n c -> n b c")
 BATCH = Rearrange("n b c -> b n c")
@@ -46,10 +49,10 @@ def partition(x: Tensor, window: Sizes) -> Tensor:
 
 def merge(x: Tensor, window: Sizes, grid: Sequence[int]) -> Tensor:
     """``(b m, k, c) -> (b, *n, c)``: windows back on their grid, after `partition`."""
-    x = GRID(x, n=window)
+    x = WINDOWS(x, k=window)
     for n, k in zip(reversed(grid), reversed(window), strict=True):
         x = JOINED(x, n=n // k)
-    return x
+    return GRID(x, n=grid)
 
 
 def shifted(x: Tensor, shift: Sequence[int]) -> Tensor:
@@ -63,7 +66,7 @@ def extended(x: Tensor, more: Sequence[int]) -> Tensor:
 
 
 def strangers(
-    grid: Sequence[int], window: Sizes, shift: Sizes
+    grid: Sequence[int], window: Sizes, shift: Sizes, device: Any = None
 ) -> Bool[Tensor, "n q s"]:
     """``() -> (m, q, s)``: True where only the shift has brought two tokens together.
 
@@ -77,7 +80,8 @@ def strangers(
             [[0, 1],
              [1, 0]]], dtype=torch.int32)
     """
-    edges = [torch.arange(n) >= n - k for n, k in zip(grid, shift, strict=True)]
+    places = [torch.arange(n, device=device) for n in grid]
+    edges = [at >= len(at) - k for at, k in zip(places, shift, strict=True)]
     came = torch.stack(torch.meshgrid(*edges, indexing="ij"), -1)
     came = partition(came[None], window)
     return (AS_QUERY(came) != AS_SOURCE(came)).any(-1)
@@ -136,15 +140,15 @@ class RelativePosition(Module):
 
     index: Tensor
 
-    def __init__(self, window: Sizes, heads: int) -> None:
+    def __init__(self, window: Sizes, heads: int, nn: Any = layerlib) -> None:
         super().__init__()
-        counts = math.prod(2 * k - 1 for k in window)
-        self.table = Parameter(trunc_normal_(torch.empty(counts, heads), std=0.02))
+        self.table = nn.Embedding(math.prod(2 * k - 1 for k in window), heads)
+        trunc_normal_(self.table.weight, std=0.02)
         self.register_buffer("index", steps(window), persistent=False)
 
     def forward(self) -> Float[Tensor, "head q s"]:
-        """The row of the table for each pair, heads first."""
-        return BY_HEAD(self.table[self.index])
+        """The row of the table for each pair, the heads first."""
+        return BY_HEAD(self.table(self.index))
 
 
 class WindowAttention(Module):
@@ -174,7 +178,7 @@ class WindowAttention(Module):
         super().__init__()
         self.window, self.shift = window, shift
         self.attention = SelfAttention(features, heads, dropout, nn)
-        self.bias = RelativePosition(window, heads)
+        self.bias = RelativePosition(window, heads, nn)
 
     @convention(fits_windows)
     def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -197,7 +201,7 @@ class WindowAttention(Module):
 
         The bias of each step, and minus infinity between tokens that belong apart.
         """
-        apart = strangers(x.shape[1:-1], self.window, shift).to(x.device)
+        apart = strangers(x.shape[1:-1], self.window, shift, x.device)
         each = torch.where(FOR_EACH(apart), -torch.inf, self.bias())
         return MASKS(each).repeat(len(x), 1, 1)
 

@@ -79,7 +79,7 @@ def test_layers_that_torch_has_and_layerlib_not() -> None:
     }  # fmt: skip
 
 
-def test_importing_loads_no_pictures() -> None:
+def test_importing_loads_no_pictures_and_no_models() -> None:
     code = "import sys, layerlib; print(*sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -87,6 +87,10 @@ def test_importing_loads_no_pictures() -> None:
     loaded = {name.split(".")[0] for name in told.stdout.split()}
     assert "layerlib.linear" in told.stdout.split()
     assert not loaded & {"matplotlib", "IPython", "classroom"}
+    assert not loaded & {"safetensors", "tokenizers", "transformers"}
+    assert not {f"layerlib.{name}" for name in layerlib.MODELS} & set(
+        told.stdout.split()
+    )
     assert not [n for n in told.stdout.split() if n.startswith("layerlib.lab")]
 
 
