@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 
 import layerlib
-from layerlib.attention import scaled_dot_product_attention
+from layerlib.activation import softmax
+from layerlib.attention import READ, SCORES
 from layerlib.mixer import LayerScale
 from layerlib.recipe import Rearrange, Recipe
 from layerlib.vision import ClassToken, PositionalEmbedding
@@ -51,8 +52,9 @@ class Attention(Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """What each head reads, side by side."""
-        each = (HEADS(x, head=HEAD_COUNT) for x in (query, key, value))
-        return TOGETHER(scaled_dot_product_attention(*each, scale=1.0))
+        query, key, value = (HEADS(x, head=HEAD_COUNT) for x in (query, key, value))
+        weights = softmax(SCORES(query, key), -1)
+        return TOGETHER(READ(weights, value))
 
 
 class Windows(Module):

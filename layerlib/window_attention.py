@@ -1,7 +1,7 @@
 """Attention in windows: tokens on a grid read their neighbors, then others' neighbors.
 
 Each layer takes grids with one, two or three axes by the same lines. A line that cuts
-an axis is run once for each: it takes the first axis and puts what it makes of it last.
+an axis is run once for each.
 Not part of `import layerlib`: ``from layerlib.vision import SwinTransformer``.
 """
 # mypy: disable-error-code="no-any-return"
@@ -28,7 +28,8 @@ Sizes: TypeAlias = tuple[int, ...]
 TOKENS = Rearrange("b ... c -> b (...) c")
 WINDOWS = Rearrange("b (*k) c -> b *k c")
 GRID = Rearrange("b (*n c) -> b *n c")
-CUT = Rearrange("b (n k) ... c -> (b n) ... k c")
+MERGED = Rearrange("b ... -> b (...)")
+CUT = Rearrange("b ... (n k c) -> (b n) ... k c")
 JOINED = Rearrange("(b n) ... k c -> b ... (n k c)")
 NEIGHBORS = Rearrange("b (n k) ... c -> b ... n (k c)")
 SEQUENCE = Rearrange("b n c -> n b c")
@@ -42,8 +43,9 @@ MASKS = Rearrange("n head q s -> (n head) q s")
 
 def partition(x: Tensor, window: Sizes) -> Tensor:
     """``(b, *n, c) -> (b m, k, c)``: each of the m windows becomes a sequence."""
-    for k in window:
-        x = CUT(x, k=k)
+    grid, x = x.shape[1:-1], MERGED(x)
+    for n, k in zip(grid, window, strict=True):
+        x = CUT(x, k=k, c=x.shape[-1] // n)
     return TOKENS(x)
 
 
