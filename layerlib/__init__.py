@@ -50,7 +50,7 @@ def _public(namespace: dict[str, Any]) -> dict[str, Any]:
     return {name: x for name, x in namespace.items() if not name.startswith("_")}
 
 
-MODELS = {"gpt2", "mixer", "vision", "window_attention"}
+MODELS = {"decoder", "gpt2", "mixer", "vision", "window_attention"}
 """Files of whole models, which who needs them imports."""
 
 _names = [

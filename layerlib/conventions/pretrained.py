@@ -64,8 +64,10 @@ def _places(names: Names, parameter: str) -> list[Place]:
     return [Place(x) if isinstance(x, str) else x for x in some]
 
 
-def config(folder: Folder, model_type: str, model: str) -> dict[str, Any]:
-    """What ``config.json`` says, which has to be about that type of model.
+def config(
+    folder: Folder, model_type: str | Sequence[str], model: str
+) -> dict[str, Any]:
+    """What ``config.json`` says, which has to be about a model of that or such a type.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -73,16 +75,16 @@ def config(folder: Folder, model_type: str, model: str) -> dict[str, Any]:
     """
     name = f"{model}.from_pretrained"
     found = _json(name, Path(folder) / "config.json")
-    told = f'a config.json of model_type "{model_type}"'
-    expect(name, found.get("model_type") == model_type, told, found.get("model_type"))
+    types = [model_type] if isinstance(model_type, str) else model_type
+    told = f"a config.json of model_type {' or '.join(types)}"
+    expect(name, found.get("model_type") in types, told, found.get("model_type"))
     return found
 
 
 def chosen(kind: type[Config], settings: Mapping[str, Any]) -> Config:
-    """A dataclass of what it knows among the settings; None leaves the default."""
+    """A dataclass of what it knows among the settings, and of its defaults."""
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    told = {name: settings[name] for name in known if settings.get(name) is not None}
-    return kind(**told)
+    return kind(**{name: settings[name] for name in known if name in settings})
 
 
 def load(
@@ -155,6 +157,25 @@ def save(
     }
     save_file(tensors, where / WEIGHTS, metadata={"format": "pt"})
     (where / "config.json").write_text(f"{json.dumps(dict(config), indent=2)}\n")
+
+
+def tokenizer(folder: Folder) -> Any:
+    """The tokenizer of ``tokenizer.json``: `encode(text).ids`, and `decode(ids)`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no tokenizer.
+
+    Source: https://huggingface.co/docs/tokenizers.
+    """
+    from tokenizers import Tokenizer  # noqa: PLC0415
+
+    path = Path(folder) / "tokenizer.json"
+    expect("tokenizer", path.is_file(), f"a file {path}", "none", FileNotFoundError)
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 what it raises is no more than that
+        raise ValueError(f"tokenizer: expected one in {path}, got {error}") from None
 
 
 def _own(module: nn.Module) -> dict[str, Tensor]:
