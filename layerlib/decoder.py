@@ -5,9 +5,9 @@ and writing. Not part of `import layerlib`.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -178,8 +178,8 @@ class Decoder(Module):
     @convention(fits_tokens)
     def stream(
         self,
-        tokens: Int[Tensor, "b n"],
-        attention_mask: Shaped[Tensor, "b s"] | None = None,
+        tokens: Int[Tensor, "..."],
+        attention_mask: Shaped[Tensor, "..."] | None = None,
         cache: Any = None,
     ) -> list[Tensor]:
         """``(b, n) -> (b, n, e), ...``: what flows into each block; out of the last."""
@@ -198,10 +198,10 @@ class Decoder(Module):
 
     def forward(
         self,
-        tokens: Int[Tensor, "b n"],
-        attention_mask: Shaped[Tensor, "b s"] | None = None,
+        tokens: Int[Tensor, "..."],
+        attention_mask: Shaped[Tensor, "..."] | None = None,
         cache: Any = None,
-    ) -> Float[Tensor, "b n v"]:
+    ) -> Float[Tensor, "..."]:
         """After each token, the scores of all words to come next.
 
         Args:
@@ -223,8 +223,8 @@ class Decoder(Module):
     @torch.no_grad()
     def written(
         self,
-        tokens: Int[Tensor, "b n"],
-        attention_mask: Shaped[Tensor, "b n"] | None = None,
+        tokens: Int[Tensor, "..."],
+        attention_mask: Shaped[Tensor, "..."] | None = None,
         *,
         count: int,
         temperature: float = 0.0,
@@ -246,12 +246,12 @@ class Decoder(Module):
 
     def generate(
         self,
-        tokens: Int[Tensor, "b n"],
-        attention_mask: Shaped[Tensor, "b n"] | None = None,
+        tokens: Int[Tensor, "..."],
+        attention_mask: Shaped[Tensor, "..."] | None = None,
         *,
         count: int,
         **how: Any,
-    ) -> Int[Tensor, "b _"]:
+    ) -> Int[Tensor, "..."]:
         """``(b, n) -> (b, n + count)``: the tokens, continued, until all texts end.
 
         Args:
@@ -271,7 +271,7 @@ class Decoder(Module):
         return torch.cat([tokens, *new], 1)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, nn: Any = layerlib) -> Self:
+    def from_pretrained(cls, folder: str | Path, nn: Any = layerlib) -> "Decoder":
         """The model in a folder that `transformers` has saved, in evaluation.
 
         ``config.json``, and ``model.safetensors`` or its shards. All layers are taken
@@ -328,7 +328,7 @@ def likeliest(scores: Tensor, top_p: float | None) -> Tensor:
     return scores.masked_fill(tail & (scores < rising[:, -1:]), -math.inf)
 
 
-def stopped(written: Iterable[Tensor], ends: list[int]) -> Iterator[Tensor]:
+def stopped(written: Iterator[Tensor], ends: list[int]) -> Iterator[Tensor]:
     """The same tokens until all texts have ended; one that has repeats its end."""
     ended = torch.tensor(data=False)
     for token in written:

@@ -4,7 +4,9 @@ Not part of `import layerlib`: ``from layerlib.gpt2 import GPT2``. With a folder
 weights, ``python -m layerlib.gpt2 FOLDER "prompt"`` continues a text.
 """
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -156,17 +158,25 @@ def llama_block(config: LlamaConfig, nn: Any) -> Block:
     return Block(norm1, attention, norm2, mlp, nn.Identity())
 
 
+def decoder(folder: str | Path) -> Decoder:
+    """The model in a folder, be it a `GPT2` or a `Llama`."""
+    kinds: dict[str, type[Decoder]] = {kind.model_type: kind for kind in (GPT2, Llama)}
+    settings = pretrained.config(folder, tuple(kinds), "decoder")
+    return kinds[settings["model_type"]].from_pretrained(folder)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Continues a text with the model of a folder, and prints each token at once."""
     told = asked(arguments)
-    kinds: dict[str, type[Decoder]] = {"gpt2": GPT2, "llama": Llama}
-    kind = pretrained.config(told.folder, tuple(kinds), "Decoder")["model_type"]
-    model, words = kinds[kind].from_pretrained(told.folder), tokenizer(told.folder)
-    prompt = torch.tensor([words.encode(told.prompt).ids])
+    model, words = decoder(told.folder), tokenizer(told.folder)
+    prompt = words.encode(told.prompt).ids
     how = {name: getattr(told, name) for name in SAMPLING}
-    written = stopped(model.written(prompt, **how), ends(model.config))
-    spoken(words, told.prompt, prompt[0].tolist(), written)
+    written = model.written(torch.tensor([prompt]), **how)
+    spoken(words, told.prompt, prompt, stopped(written, ends(model.config)))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))

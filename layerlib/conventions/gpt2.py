@@ -2,7 +2,7 @@
 
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -265,14 +265,12 @@ def dice(seed: int | None, like: Tensor) -> torch.Generator | None:
     return None if seed is None else torch.Generator(like.device).manual_seed(seed)
 
 
-def progress(tokens: Iterable[Tensor], count: int) -> Iterable[Tensor]:
+def progress(tokens: Iterable[Tensor], count: int) -> Iterator[Tensor]:
     """A bar on a terminal, where it takes long."""
     from tqdm import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    bar: Iterable[Tensor] = tqdm(
-        tokens, total=count, leave=False, disable=None if count >= LONG else True
-    )
-    return bar
+    hidden = None if count >= LONG else True  # None: where nobody looks on
+    return iter(tqdm(tokens, total=count, leave=False, disable=hidden))
 
 
 SAMPLING = "count", "temperature", "top_k", "top_p", "seed"
