@@ -234,15 +234,14 @@ class Decoder(Module):
         cached: bool = True,
     ) -> Iterator[Tensor]:
         """``(b, n) -> (b, 1), ...``: `count` tokens, each as soon as it is written."""
-        new = torch.ones_like(tokens[:, :1])
-        mask = new.expand_as(tokens) if attention_mask is None else attention_mask
+        mask: Any = attention_mask
         cache, draw = self.cache() if cached else None, dice(seed, tokens)
         for _ in range(count):
             last = self.stream(tokens, mask, cache)[-1][:, -1:]
             scores = self.scores(last)[:, 0]
             yield (token := pick(scores, draw, temperature, top_k, top_p))
             tokens = token if cached else torch.cat([tokens, token], 1)
-            mask = torch.cat([mask, new], 1)
+            mask = torch.cat([mask, mask[:, -1:]], 1)
 
     def generate(
         self,

@@ -66,9 +66,8 @@ class GPT2(Decoder):
         size, self.longest = (config.vocab_size, config.n_embd), config.n_positions
         self.config, self.tokens = config, nn.Embedding(*size)
         self.position = nn.Embedding(config.n_positions, config.n_embd)
-        self.dropout = nn.Dropout(config.embd_pdrop)
+        self.dropout, self.norm = nn.Dropout(config.embd_pdrop), gpt2_norm(config, nn)
         self.blocks = ModuleList(gpt2_block(config, nn) for _ in range(config.n_layer))
-        self.norm = gpt2_norm(config, nn)
         self.head = self.tokens if config.tie_word_embeddings else nn.Embedding(*size)
         self.reset_parameters()
 

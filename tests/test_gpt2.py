@@ -228,13 +228,13 @@ def test_what_is_drawn_from() -> None:
 
 def test_a_cache_saves_most_of_the_multiplications() -> None:
     """Counted, since time depends on who else computes."""
-    config = gpt2.GPT2Config(11, n_positions=45, n_embd=8, n_layer=1, n_head=2)
+    config = gpt2.GPT2Config(11, n_positions=21, n_embd=8, n_layer=1, n_head=2)
     model, counts = GPT2(config).eval(), []
     for cached in (True, False):
         with FlopCounterMode(display=False) as counted:
-            model.generate(tokens(1, 5) % 11, count=40, cached=cached)
+            model.generate(tokens(1, 5) % 11, count=16, cached=cached)
         counts.append(counted.get_total_flops())
-    assert 15 * counts[0] < counts[1]
+    assert 8 * counts[0] < counts[1]
 
 
 # --- folders
@@ -488,8 +488,8 @@ def test_over_torch_layerlib_and_the_stories(pair: Any) -> None:
 def test_initial_values() -> None:
     torch.manual_seed(0)
     config = gpt2.GPT2Config(50, n_positions=40, n_embd=64, n_layer=8, n_head=4)
-    for name, parameter in GPT2(config).requires_grad_(False).named_parameters():
-        mean, spread = parameter.mean(), parameter.std(correction=0)
+    for name, parameter in GPT2(config).named_parameters():
+        mean, spread = parameter.mean().item(), parameter.std(correction=0).item()
         if parameter.ndim == 2:
             few = 4 if "output" in name or "down" in name else 1
             assert spread == pytest.approx(0.02 / few, rel=0.1)

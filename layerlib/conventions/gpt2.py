@@ -243,6 +243,8 @@ def fits_tokens(call: Call) -> None:
 def fits_generation(call: Call) -> None:
     """A number of tokens that still have a place, and settings of sampling."""
     call.expect(call.count >= 0, "a count of at least 0", call.count)
+    if call.attention_mask is None:
+        call.attention_mask = torch.ones_like(call.tokens)
     longest, n = call.self.longest, call.tokens.shape[-1] + call.count
     told = f"at most {longest} tokens, given and written"
     call.expect(longest is None or n <= longest, told, n)
