@@ -1,0 +1,1 @@
+"""Grades submissions: each answer runs apart, and is judged outside, from its record."""
