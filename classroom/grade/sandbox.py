@@ -151,9 +151,11 @@ class Sandbox:
         if isolated:
             command(0, 0, 0)  # raises where bubblewrap is missing
         self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
 
-    def _warm(self) -> socket.socket:
-        if self._process and self._process.poll() is None:
+    def warm(self) -> socket.socket:
+        """The socket of the warm process, which is started when there is none."""
+        if self._control:
             return self._control
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         seconds, memory = self.limits.seconds, self.limits.memory
@@ -181,12 +183,17 @@ class Sandbox:
 
     def open(self) -> "Submission":
         """A fresh process for one submission."""
-        control = self._warm()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(control, [b"r"], [theirs.fileno()])
-        alone = control.recv(16)
-        return Submission(self, ours, alone=alone == b"alone")
+        for _ in range(2):
+            control = self.warm()
+            ours, theirs = socket.socketpair()
+            with theirs, suppress(OSError):
+                socket.send_fds(control, [b"r"], [theirs.fileno()])
+                alone = control.recv(16)
+                if alone:
+                    return Submission(self, ours, alone=alone == b"alone")
+            ours.close()
+            self.close()  # the warm process is gone: once more, with another
+        raise Unavailable("grade: the sandbox starts, and then ends by itself")
 
     def end(self, *, alone: bool) -> int:
         """Ends the process of a submission; where it was not alone, all the sandbox.
@@ -194,8 +201,10 @@ class Sandbox:
         Returns:
             How it ended: the exit status, or the number of a signal.
         """
-        self._control.send(b"k")
-        status = int(self._control.recv(16) or 0)
+        status = 0
+        if self._control:
+            self._control.send(b"k")
+            status = int(self._control.recv(16) or 0)
         if not alone:
             self.close()
         return status
@@ -205,8 +214,9 @@ class Sandbox:
         if self._process:
             self._process.kill()
             self._process.communicate()
+        if self._control:
             self._control.close()
-            self._process = None
+        self._process = self._control = None
 
     def __enter__(self) -> Self:
         return self

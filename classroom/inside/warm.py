@@ -37,11 +37,14 @@ def main(control: socket.socket, memory: int, seconds: int) -> None:
         if not order:
             return
         if order == b"r":
+            if process:  # whoever asked for it is gone
+                end(process)
             process, alone = start(control, channels[0], memory, seconds)
             os.close(channels[0])
             control.send(b"alone" if alone else b"shared")
         elif order == b"k":
-            control.send(str(end(process)).encode())
+            control.send(str(end(process) if process else 0).encode())
+            process = 0
 
 
 def warm_up() -> None:
