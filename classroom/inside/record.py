@@ -24,6 +24,29 @@ class TooMany(RuntimeError):  # noqa: N818  (an answer meets it by this name)
     """An answer ran more operations than a record may have."""
 
 
+class Written:
+    """How deep in functions with a gradient of their own: those run without gradients.
+
+    In a replay the gradient is that of their operations.
+    """
+
+    depth = 0
+
+    @classmethod
+    def watch(cls) -> None:
+        """Counts from now on."""
+        apply = torch.autograd.Function.apply.__func__  # type: ignore[attr-defined]
+
+        def counted(function: Any, *args: Any, **kwargs: Any) -> Any:
+            cls.depth += 1
+            try:
+                return apply(function, *args, **kwargs)
+            finally:
+                cls.depth -= 1
+
+        torch.autograd.Function.apply = classmethod(counted)  # type: ignore[assignment]
+
+
 class Record(TorchDispatchMode):
     """What a call runs, below autograd: each operation with its arguments."""
 
@@ -52,7 +75,8 @@ class Record(TorchDispatchMode):
             self.places[id(x)] = self.count
             self.alive.append(x)
             self.count += 1
-        self.operations.append([str(func), given, named, torch.is_grad_enabled()])
+        graded = torch.is_grad_enabled() or Written.depth > 0
+        self.operations.append([str(func), given, named, graded])
         return result
 
     def place(self, x: Tensor) -> list[Any]:

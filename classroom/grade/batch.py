@@ -1,0 +1,223 @@
+"""Grades a class: notebooks stream to workers, and each result is kept at once."""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, LocalCluster, as_completed
+from tqdm import tqdm
+
+from classroom.grade.bench import Job, grade_here, lost
+from classroom.grade.collect import Found, submissions
+from classroom.grade.notebook import Assignment
+from classroom.grade.sandbox import Limits
+
+WAITING = 2  # notebooks for each worker, in its hands or on the way
+
+
+def kept(results: Path) -> Iterator[dict[str, Any]]:
+    """All results so far, one at a time, in the order of their names."""
+    for path in sorted((results / "marks").glob("*/*.json")):
+        yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def grade_all(
+    folder: Path,
+    results: Path,
+    known: Mapping[str, Assignment],
+    *,
+    limits: Limits | None = None,
+    workers: int = 2,
+    scheduler: str | None = None,
+    isolated: bool = True,
+    seed: str | None = None,
+    progress: bool = True,
+) -> int:
+    """Grades what has not been graded yet, and keeps each result as soon as it exists.
+
+    Args:
+        folder: the submissions: see `classroom.grade.collect`.
+        results: a folder; ``marks/STUDENT/ASSIGNMENT.json`` are kept there.
+        known: the assignments.
+        limits: what an answer may use.
+        workers: processes on this machine, where no scheduler is given.
+        scheduler: the address of a running one of dask.distributed.
+        isolated: whether answers run in the sandbox.
+        seed: secret. Left out, it is kept in the results, where it is made once.
+        progress: whether a progress bar is shown.
+
+    Returns:
+        How many notebooks were graded now.
+    """
+    limits, seed = limits or Limits(), seed or secret(results)
+    found = submissions(folder, known)
+    jobs = _jobs(found, results, known, limits, seed, isolated=isolated)
+    done = 0
+    with tqdm(total=len(found), unit="notebook", disable=not progress) as bar:
+
+        def keep(job: Job | None, result: dict[str, Any] | None) -> None:
+            nonlocal done
+            if job is not None and result is not None:
+                result["digest"] = digest(job)
+                write(place(results, job.student, job.stem), result)
+                done += 1
+            bar.update()
+
+        _stream(jobs, keep, workers, scheduler)
+    return done
+
+
+def _jobs(
+    found: Iterable[Found],
+    results: Path,
+    known: Mapping[str, Assignment],
+    limits: Limits,
+    seed: str,
+    *,
+    isolated: bool,
+) -> Iterator[tuple[Job, str]]:
+    """Each notebook, read when its turn comes; and why it is not to be graded."""
+    for one in found:
+        remarks = (
+            (f"{one.others + 1} files were handed in; the newest was graded.",)
+            if one.others
+            else ()
+        )
+        data, problem = b"", one.problem
+        if not problem:
+            try:
+                data = one.read()
+            except Exception as error:  # noqa: BLE001  (what a broken zip raises)
+                problem = f"The file cannot be read: {error}."
+        job = Job(one.student, one.stem, data, seed, known, limits, isolated, remarks)
+        path = place(results, job.student, job.stem)
+        if path.exists():
+            try:
+                before = json.loads(path.read_text(encoding="utf-8"))["digest"]
+            except (ValueError, KeyError, TypeError):
+                before = ""  # a run was ended while it was written
+            if before == digest(job):
+                yield job, "done"
+                continue
+        yield job, problem
+
+
+def _stream(
+    jobs: Iterator[tuple[Job, str]],
+    keep: Callable[[Job | None, dict[str, Any] | None], None],
+    workers: int,
+    scheduler: str | None,
+) -> None:
+    """Hands jobs out and results on, with few of them in memory at a time."""
+    todo = _without_work(jobs, keep)
+    first = next(todo, None)
+    if first is None:
+        return
+    with _client(workers, scheduler) as client:
+        places = sum(client.nthreads().values()) or workers
+        running = as_completed()
+        waiting: dict[str, Job] = {}
+
+        def hand_out(job: Job) -> None:
+            future = client.submit(grade_here, job, pure=False, retries=2)
+            waiting[future.key] = job
+            running.add(future)
+
+        hand_out(first)
+        for _, job in zip(range(places * WAITING - 1), todo, strict=False):
+            hand_out(job)
+        for future in running:
+            job = waiting.pop(future.key)
+            keep(job, _result(future, job))
+            future.release()
+            following = next(todo, None)
+            if following is not None:
+                hand_out(following)
+
+
+def _without_work(
+    jobs: Iterator[tuple[Job, str]],
+    keep: Callable[[Job | None, dict[str, Any] | None], None],
+) -> Iterator[Job]:
+    """The jobs that a worker is to do; the others are kept at once."""
+    for job, problem in jobs:
+        if problem == "done":
+            keep(None, None)
+        elif problem:
+            keep(job, lost(job, problem))
+        else:
+            yield job
+
+
+def _result(future: Any, job: Job) -> dict[str, Any]:
+    from distributed.scheduler import KilledWorker
+
+    try:
+        result: dict[str, Any] = future.result()
+    except KilledWorker:
+        return lost(job, "Each worker that graded this notebook was lost.")
+    return result
+
+
+def _client(workers: int, scheduler: str | None) -> Client:
+    if scheduler:
+        return Client(scheduler)
+    cluster = LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
+        dashboard_address=None, silence_logs=50,
+    )  # fmt: skip
+    return _Owned(cluster)
+
+
+class _Owned(Client):
+    """A client whose cluster ends with it."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        super().__init__(cluster)
+        self._own = cluster
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._own.close()
+
+
+def digest(job: Job) -> str:
+    """The same for the same notebook, graded in the same way."""
+    told = hashlib.sha256(job.data)
+    known = {name: asdict(assignment) for name, assignment in job.known.items()}
+    told.update(json.dumps([job.seed, known, asdict(job.limits), job.remarks]).encode())
+    return told.hexdigest()
+
+
+def place(results: Path, student: str, stem: str) -> Path:
+    """Where a result is kept: a name that any system takes, and no other student has."""
+
+    def plain(name: str) -> str:
+        kept = re.sub(r"[^\w.-]", "_", name)[:80].lstrip(".") or "_"
+        tail = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:6]
+        return kept if kept == name else f"{kept}-{tail}"
+
+    return results / "marks" / plain(student) / f"{plain(stem)}.json"
+
+
+def write(path: Path, value: Any) -> None:
+    """Writes a whole file, or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(json.dumps(value, indent=1, sort_keys=True), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def secret(results: Path) -> str:
+    """The seed of these results: made once, readable by its owner alone."""
+    path = results / "seed"
+    if not path.exists():
+        results.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(16), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
