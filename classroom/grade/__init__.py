@@ -47,7 +47,7 @@ def grade_class(
         ValueError: a line of ``mistakes.txt`` is malformed.
     """
     from classroom.grade import batch, report, sandbox
-    from classroom.grade.notebook import CHAPTERS, assignments
+    from classroom.grade.notebook import CHAPTERS, assignments, drawn_from
 
     if isolated:
         sandbox.command(0, 0, 0)  # at once, and not when the first answer is to run
@@ -55,6 +55,7 @@ def grade_class(
         sandbox.warn_unprotected()
     graded = batch.grade_all(
         folder, results, assignments(release or CHAPTERS),
+        drawn=drawn_from(release or CHAPTERS),
         limits=sandbox.Limits(seconds, memory), workers=workers, scheduler=scheduler,
         seed=seed, isolated=isolated, progress=progress,
     )  # fmt: skip

@@ -31,6 +31,7 @@ def grade_all(
     results: Path,
     known: Mapping[str, Assignment],
     *,
+    drawn: Callable[[str], str] = lambda _: "",
     limits: Limits | None = None,
     workers: int = 2,
     scheduler: str | None = None,
@@ -44,6 +45,7 @@ def grade_all(
         folder: the submissions: see `classroom.grade.collect`.
         results: a folder; ``marks/STUDENT/ASSIGNMENT.json`` are kept there.
         known: the assignments.
+        drawn: what the variants of a student were drawn from; nothing, if from nothing.
         limits: what an answer may use.
         workers: processes on this machine, where no scheduler is given.
         scheduler: the address of a running one of dask.distributed.
@@ -56,7 +58,7 @@ def grade_all(
     """
     limits, seed = limits or Limits(), seed or secret(results)
     found = submissions(folder, known)
-    jobs = _jobs(found, results, known, limits, seed, isolated=isolated)
+    jobs = _jobs(found, results, known, drawn, limits, seed, isolated=isolated)
     done = 0
     with tqdm(total=len(found), unit="notebook", disable=not progress) as bar:
 
@@ -76,6 +78,7 @@ def _jobs(
     found: Iterable[Found],
     results: Path,
     known: Mapping[str, Assignment],
+    drawn: Callable[[str], str],
     limits: Limits,
     seed: str,
     *,
@@ -94,7 +97,10 @@ def _jobs(
                 data = one.read()
             except Exception as error:  # noqa: BLE001  (what a broken zip raises)
                 problem = f"The file cannot be read: {error}."
-        job = Job(one.student, one.stem, data, seed, known, limits, isolated, remarks)
+        job = Job(
+            one.student, one.stem, data, seed, known, limits, isolated, remarks,
+            drawn(one.student),
+        )  # fmt: skip
         path = place(results, job.student, job.stem)
         if path.exists():
             try:
@@ -190,19 +196,21 @@ def digest(job: Job) -> str:
     """The same for the same notebook, graded in the same way."""
     told = hashlib.sha256(job.data)
     known = {name: asdict(assignment) for name, assignment in job.known.items()}
-    told.update(json.dumps([job.seed, known, asdict(job.limits), job.remarks]).encode())
+    rest = [job.seed, job.drawn, known, asdict(job.limits), job.remarks]
+    told.update(json.dumps(rest).encode())
     return told.hexdigest()
 
 
 def place(results: Path, student: str, stem: str) -> Path:
-    """Where a result is kept: a name that any system takes, and no other student has."""
+    """Where a result is kept."""
+    return results / "marks" / folder_name(student) / f"{folder_name(stem)}.json"
 
-    def plain(name: str) -> str:
-        kept = re.sub(r"[^\w.-]", "_", name)[:80].lstrip(".") or "_"
-        tail = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:6]
-        return kept if kept == name else f"{kept}-{tail}"
 
-    return results / "marks" / plain(student) / f"{plain(stem)}.json"
+def folder_name(name: str) -> str:
+    """A name that any system takes for a file, and another one for each name."""
+    plain = re.sub(r"[^\w.-]", "_", name)[:80].lstrip(".") or "_"
+    tail = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:6]
+    return plain if plain == name else f"{plain}-{tail}"
 
 
 def write(path: Path, value: Any) -> None:

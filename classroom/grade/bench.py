@@ -40,6 +40,7 @@ class Job:
         limits: what the answers may use.
         isolated: whether they run in the sandbox.
         remarks: what is known of the file already.
+        drawn: what the student's variants were drawn from.
     """
 
     student: str
@@ -50,6 +51,7 @@ class Job:
     limits: Limits
     isolated: bool = True
     remarks: tuple[str, ...] = ()
+    drawn: str = ""
 
 
 class Bench:
@@ -129,6 +131,7 @@ def lost(job: Job, told: str) -> dict[str, Any]:
 
 def main(channel: socket.socket) -> None:
     """Serves until the other end closes the channel."""
+    from classroom.grade import marks
     from classroom.grade.sandbox import Sandbox
 
     lines = channel.makefile("rb")
@@ -142,6 +145,7 @@ def main(channel: socket.socket) -> None:
                 sandbox.close()
                 sandbox = Sandbox(job.limits, isolated=job.isolated)
             sandbox.warm()
+            marks.warm(job.stem, job.known)
         except Unavailable as error:
             channel.sendall(json.dumps({"unavailable": str(error)}).encode() + b"\n")
             continue
@@ -193,7 +197,7 @@ def _grade(job: Job, sandbox: Any, send: int) -> NoReturn:
         most = used() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         torch.manual_seed(0)
-        result = grade(job.data, job.stem, job.student, job.known, sandbox, job.seed)
+        result = grade(job.data, job.stem, job.student, job.known, sandbox, job.seed, job.drawn)
         told = result.as_json()
         told["remarks"] = [*job.remarks, *told["remarks"]]
         with os.fdopen(send, "wb") as out:
@@ -220,8 +224,6 @@ def _job(line: bytes) -> Job:
 
 if __name__ == "__main__":
     import torch
-
-    from classroom.grade import marks  # noqa: F401  (to have it loaded)
 
     torch.set_num_threads(1)
     main(socket.socket(fileno=int(sys.argv[1])))

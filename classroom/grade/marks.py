@@ -18,6 +18,7 @@ from classroom.grade.notebook import (
 from classroom.grade.operations import allowed
 from classroom.grade.program import Program
 from classroom.grade.sandbox import Ended, Sandbox, Submission
+from classroom.variants import variant
 from layerlib.lab import moves
 from layerlib.recipe import Recipe, Rearrange, Reduce
 
@@ -73,6 +74,7 @@ def grade(
     known: Mapping[str, Assignment],
     sandbox: Sandbox,
     seed: str,
+    drawn: str = "",
 ) -> Result:
     """The marks of one notebook.
 
@@ -83,6 +85,7 @@ def grade(
         known: the assignments.
         sandbox: where the answers run.
         seed: the inputs of the last check are drawn from it.
+        drawn: what the student's variants were drawn from.
     """
     try:
         cells, remark = cells_of(data)
@@ -96,7 +99,7 @@ def grade(
         told = "This notebook has no exercise of any assignment."
         return Result(student, stem, [], [told])
     remarks = [remark] if remark else []
-    marks = _Sitting(cells, assignment, sandbox, seed, remarks).marks()
+    marks = _Sitting(cells, assignment, sandbox, (seed, drawn), remarks).marks()
     return Result(student, assignment.name, marks, remarks)
 
 
@@ -108,11 +111,11 @@ class _Sitting:
         cells: Sequence[Cell],
         assignment: Assignment,
         sandbox: Sandbox,
-        seed: str,
+        seeds: tuple[str, str],
         remarks: list[str],
     ) -> None:
         self.cells, self.assignment = list(cells), assignment
-        self.sandbox, self.seed, self.remarks = sandbox, seed, remarks
+        self.sandbox, self.seeds, self.remarks = sandbox, seeds, remarks
         self.found: dict[str, Any] = {}
         self.names = {item.exercise: item.variable for item in assignment.items}
 
@@ -213,7 +216,7 @@ class _Sitting:
             said = f"not yet. There is no `{item.variable}` in the notebook: was its cell deleted?"
             return Mark(name, 0.0, item.points, said)
         try:
-            right, said, cluster = judged(name, described, submission, self.seed)
+            right, said, cluster = judged(name, described, submission, *self.seeds)
         except (RecursionError, MemoryError) as error:
             right, said, cluster = False, f"not yet. {type(error).__name__}.", ""
         mistake = next(
@@ -223,12 +226,32 @@ class _Sitting:
         return Mark(name, points, item.points, said, mistake, cluster, source)
 
 
+@functools.cache
+def warm_exercise(name: str) -> None:
+    """Loads and compiles what a verdict on this exercise needs, for all forks."""
+    if name in EXERCISES:
+        exercise = EXERCISES[name]
+        check(name, exercise.reference)
+        if isinstance(exercise, Task):
+            permitted(name)
+
+
+def warm(stem: str, known: Mapping[str, Assignment]) -> None:
+    """Does what is the same for all notebooks of an assignment once."""
+    for item in known[stem].items if stem in known else ():
+        warm_exercise(item.exercise)
+
+
 def judged(
-    name: str, described: Any, submission: Submission, seed: str
+    name: str, described: Any, submission: Submission, seed: str, drawn: str = ""
 ) -> tuple[bool, str, str]:
     """Whether an answer is right, what is said to it, and what it returns, in short."""
     exercise = EXERCISES[name]
     answer = answered(name, described, submission)
+    asked = variant(name, drawn)
+    if asked is not None:
+        right, said = asked.judge(answer)
+        return right, said, "" if right else returns(answer, asked)
     verdict = check(name, answer)
     right, said = bool(verdict), repr(verdict).removeprefix(f"{name}: ")
     if isinstance(answer, Program) and isinstance(exercise, Task):

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,18 @@ def assignments(folder: Path = CHAPTERS) -> dict[str, Assignment]:
     if not found:
         raise FileNotFoundError(f"no assignments.json and no notebook in {folder}")
     return found
+
+
+def drawn_from(folder: Path) -> Callable[[str], str]:
+    """What the variants of each student were drawn from, in a release."""
+    listed = folder / "assignments.json"
+    told = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else {}
+    seed, each = told.get("seed", ""), told.get("each", False)
+
+    def drawn(student: str) -> str:
+        return f"{seed} {student}" if seed and each else seed
+
+    return drawn
 
 
 def which(
