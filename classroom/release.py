@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from classroom.grade.batch import folder_name
-from classroom.grade.notebook import CHAPTERS, CHECK
+from classroom.grade.notebook import CHAPTERS, CHECK, folder_name
 from classroom.variants import VARIANTS
 
 PROMISED = re.compile(r" and a solution(?=, folded)")
@@ -62,7 +61,7 @@ def release(
     for name in chapters or known:
         notebook = json.loads(known[name].read_text(encoding="utf-8"))
         for student in students or [""]:
-            drawn_from = f"{seed} {student}".strip() if seed else ""
+            drawn_from = f"{seed} {folder_name(student)}" if student else seed
             made, items = _released(notebook, name, form, points, drawn_from)
             path = out / _place(name, form, student)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from tqdm import tqdm
 
 from classroom.grade.bench import Job, grade_here, lost
 from classroom.grade.collect import Found, submissions
-from classroom.grade.notebook import Assignment
+from classroom.grade.notebook import Assignment, folder_name
 from classroom.grade.sandbox import Limits
 
 WAITING = 2  # notebooks for each worker, in its hands or on the way
@@ -204,13 +203,6 @@ def digest(job: Job) -> str:
 def place(results: Path, student: str, stem: str) -> Path:
     """Where a result is kept."""
     return results / "marks" / folder_name(student) / f"{folder_name(stem)}.json"
-
-
-def folder_name(name: str) -> str:
-    """A name that any system takes for a file, and another one for each name."""
-    plain = re.sub(r"[^\w.-]", "_", name)[:80].lstrip(".") or "_"
-    tail = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:6]
-    return plain if plain == name else f"{plain}-{tail}"
 
 
 def write(path: Path, value: Any) -> None:

@@ -1,6 +1,7 @@
 """Reads a student's notebook, whatever state it is in."""
 
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +131,13 @@ def assignments(folder: Path = CHAPTERS) -> dict[str, Assignment]:
     return found
 
 
+def folder_name(name: str) -> str:
+    """A name that any system takes for a file, and another one for each name."""
+    plain = re.sub(r"[^\w.-]", "_", name)[:80].lstrip(".") or "_"
+    tail = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:6]
+    return plain if plain == name else f"{plain}-{tail}"
+
+
 def drawn_from(folder: Path) -> Callable[[str], str]:
     """What the variants of each student were drawn from, in a release."""
     listed = folder / "assignments.json"
@@ -137,7 +145,7 @@ def drawn_from(folder: Path) -> Callable[[str], str]:
     seed, each = told.get("seed", ""), told.get("each", False)
 
     def drawn(student: str) -> str:
-        return f"{seed} {student}" if seed and each else seed
+        return f"{seed} {folder_name(student)}" if seed and each else seed
 
     return drawn
 

@@ -51,7 +51,7 @@ OPERATIONS = frozenset(
 
     sum mean prod var var_mean std std_mean norm linalg_vector_norm count_nonzero
     mm bmm mv dot vdot outer addmm addmm_ addmv addbmm baddbmm baddbmm_ addmv_ addr
-    matmul kron trace _trilinear tensordot einsum
+    matmul kron trace tensordot einsum
 
     threshold_backward tanh_backward sigmoid_backward gelu_backward silu_backward
     _softmax_backward_data _log_softmax_backward_data select_backward slice_backward

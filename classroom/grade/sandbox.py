@@ -38,13 +38,19 @@ class Limits:
 
     Attributes:
         seconds: for an answer on all its cases, and for the cells; of the processor.
-            Ten times as many may pass by the clock, so that a busy machine changes no
-            mark.
+        patience: how many times as many may pass by the clock: a busy machine changes
+            no mark.
         memory: MiB, above what torch itself needs.
     """
 
     seconds: int = 10
     memory: int = 1024
+    patience: int = 10
+
+    @property
+    def clock(self) -> int:
+        """Seconds by the clock."""
+        return self.patience * self.seconds
 
 
 class Unavailable(RuntimeError):  # noqa: N818  (an environment, not a program's error)
@@ -160,10 +166,10 @@ class Sandbox:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         seconds, memory = self.limits.seconds, self.limits.memory
         if self.isolated:
-            given = command(memory, _processor(seconds), theirs.fileno())
+            given = command(memory, seconds, theirs.fileno())
         else:
             paths = [str(HERE.parent), str(HERE.parents[1]), *_packages()]
-            given = [*_start(memory, _processor(seconds), theirs.fileno(), paths)]
+            given = [*_start(memory, seconds, theirs.fileno(), paths)]
         self._process = subprocess.Popen(
             given,
             pass_fds=[theirs.fileno()],
@@ -195,15 +201,15 @@ class Sandbox:
             self.close()  # the warm process is gone: once more, with another
         raise Unavailable("grade: the sandbox starts, and then ends by itself")
 
-    def end(self, *, alone: bool) -> int:
+    def end(self, *, alone: bool, died: bool = False) -> int:
         """Ends the process of a submission; where it was not alone, all the sandbox.
 
         Returns:
-            How it ended: the exit status, or the number of a signal.
+            The signal that had ended it, if it `died`; else 0.
         """
         status = 0
         if self._control:
-            self._control.send(b"k")
+            self._control.send(b"d" if died else b"k")
             status = int(self._control.recv(16) or 0)
         if not alone:
             self.close()
@@ -238,15 +244,16 @@ class Submission:
     ) -> None:
         self.sandbox, self.channel, self.alone = sandbox, channel, alone
         self.ended = ""
+        self.running: Any = None  # the cell that runs
         self.allow()
 
     def allow(self) -> None:
         """Starts the clock anew: for the cells, and for each exercise."""
-        self.deadline = time.monotonic() + 10 * self.sandbox.limits.seconds
+        self.deadline = time.monotonic() + self.sandbox.limits.clock
 
     def ask(
         self, header: Any, tensors: Sequence[Tensor] = ()
-    ) -> tuple[Any, list[Tensor]]:
+    ) -> tuple[Any, Sequence[Tensor]]:
         """One question and its answer.
 
         Raises:
@@ -257,26 +264,32 @@ class Submission:
         try:
             self.channel.settimeout(max(0.1, self.deadline - time.monotonic()))
             wire.write(self.channel, header, tensors)
-            return wire.read(self.channel, self.deadline)
+            while True:
+                told, tensors = wire.read(self.channel, self.deadline)
+                if not (isinstance(told, dict) and "running" in told):
+                    return told, tensors
+                self.running = told["running"]
         except (wire.TooLate, TimeoutError):
             self.close()
-            seconds = 10 * self.sandbox.limits.seconds
+            seconds = self.sandbox.limits.clock
             self.ended = f"It was stopped: it had not ended after {seconds} s."
         except (wire.BrokenMessage, OSError):
-            status = self.close()
             seconds = self.sandbox.limits.seconds
             self.ended = {
                 9: f"It was stopped: it used the processor for more than {seconds} s.",
-            }.get(abs(status), "It ended the process that it ran in, or broke its channel.")
+            }.get(
+                self.close(died=True),
+                "It ended the process that it ran in, or broke its channel.",
+            )
         raise Ended(self.ended)
 
-    def close(self) -> int:
-        """Ends the process; how it had ended before, if it had."""
+    def close(self, *, died: bool = False) -> int:
+        """Ends the process; the signal that had ended it before, if it `died`."""
         if self.channel.fileno() < 0:
             return 0
         self.channel.close()
         with suppress(OSError):
-            return self.sandbox.end(alone=self.alone)
+            return self.sandbox.end(alone=self.alone, died=died)
         return 0
 
     def __enter__(self) -> Self:
@@ -289,10 +302,6 @@ class Submission:
         where: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _processor(seconds: int) -> int:
-    return seconds
 
 
 def warn_unprotected() -> None:

@@ -24,7 +24,7 @@ def serve(channel: socket.socket) -> None:
     request, _ = wire.read(channel)
     answers: dict[str, Any] = {}
     names = book(answers)
-    told = run(request["cells"], names)
+    told = run(request["cells"], names, channel)
     for exercise, variable in request["answers"]:
         if exercise not in answers and variable in names:
             answers[exercise] = names[variable]
@@ -67,10 +67,13 @@ def book(answers: dict[str, Any]) -> dict[str, Any]:
     return vars(main)
 
 
-def run(cells: Sequence[tuple[str, str]], names: dict[str, Any]) -> list[Any]:
+def run(
+    cells: Sequence[tuple[str, str]], names: dict[str, Any], channel: socket.socket
+) -> list[Any]:
     """Runs each cell, whatever the ones before did; what they raised, by cell."""
     told = []
-    for identity, source in cells:
+    for number, (identity, source) in enumerate(cells):
+        wire.write(channel, {"running": number})
         name = f"<cell {identity}>"
         text = MAGIC.sub(r"\1\2pass", source) if not compiles(source) else source
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)

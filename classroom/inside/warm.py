@@ -1,7 +1,8 @@
 """The process in the sandbox that has torch loaded, and forks one for each submission.
 
 It never runs a line of a submission itself. The grader talks to it over a socket that no
-submission has: ``r`` and an open channel start a process for a submission, ``k`` ends it.
+submission has: ``r`` and an open channel start a process for a submission, ``k`` ends it, and ``d``
+ends it when it may have ended by itself, and asks how.
 """
 
 import gc
@@ -9,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import NoReturn
 
@@ -43,8 +45,9 @@ def main(control: socket.socket, memory: int, seconds: int) -> None:
             process, alone = start(control, channels[0], memory, seconds)
             os.close(channels[0])
             control.send(b"alone" if alone else b"shared")
-        elif order == b"k":
-            control.send(str(end(process) if process else 0).encode())
+        else:
+            patience = 0.3 if order == b"d" else 0.0
+            control.send(str(end(process, patience) if process else 0).encode())
             process = 0
 
 
@@ -74,7 +77,7 @@ def start(
             os.close(channel)
             os.close(tell)
             _, status = os.waitpid(process, 0)
-            os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
+            os._exit(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0)
         os.close(tell)
         os.close(told)
         run(channel, memory, seconds)
@@ -89,12 +92,22 @@ def start(
 _keeper = 0
 
 
-def end(process: int) -> int:
-    """Ends the submission's process with all that it may have started."""
+def end(process: int, patience: float = 0.0) -> int:
+    """Ends the submission's process with all that it may have started.
+
+    Returns:
+        The signal that had ended it before, within the seconds of `patience`; else 0.
+    """
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        gone, status = os.waitpid(_keeper, os.WNOHANG)
+        if gone:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    _, status = os.waitpid(_keeper, 0)
-    return os.waitstatus_to_exitcode(status)
+    os.waitpid(_keeper, 0)
+    return 0
 
 
 def run(channel: int, memory: int, seconds: int) -> NoReturn:

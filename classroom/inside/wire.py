@@ -37,6 +37,9 @@ class TooLate(Exception):  # noqa: N818
 class Stranger:
     """What came back was none of the types that a message can hold."""
 
+    def __repr__(self) -> str:
+        return f"a {type(self).__name__}"
+
 
 def stranger(name: str) -> Any:
     """An object of a class of that name, which can do nothing."""
