@@ -14,7 +14,7 @@ FOLDED = re.compile(
     r"<details>\s*<summary>[^<]*solution.*?</details>\s*", re.IGNORECASE | re.DOTALL
 )
 SOLUTION = re.compile(r"^\s*# Solution\b|\w_solution\b", re.MULTILINE)
-BLANK = re.compile(r"^.*\.\.\..*$", re.MULTILINE)
+BLANK = re.compile(r"^ *(?:return|\w+ =) .*\.\.\..*$", re.MULTILINE)
 
 
 def release(
@@ -178,7 +178,8 @@ def _nbgrader(
             source = _raising(cell["source"])
             metadata = _graded(f"{exercise}-check", grade=True, points=points)
             yield {**cell, "source": source, "metadata": metadata}
-        elif cell["id"] == exercise:
+        elif cell["id"] == exercise and "def " in cell["source"]:
+            # nbgrader empties a cell: a value would lose the name that it has.
             source = BLANK.sub(_in_a_region, cell["source"])
             yield {**cell, "source": source, "metadata": _graded(exercise, grade=False)}
         else:
