@@ -1,0 +1,162 @@
+"""The sandbox: what a submission sees and may do, and how it ends."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from classroom.grade import sandbox as module
+from classroom.grade.sandbox import Ended, Limits, Sandbox, Submission, Unavailable
+from classroom.inside import wire
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason="bubblewrap is not installed"
+)
+LOOK = """
+import os, pathlib, sys
+try:
+    {0}
+except BaseException as error:
+    seen = type(error).__name__
+"""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(Limits(seconds=2, memory=512, patience=20)) as made:
+        yield made
+
+
+def look(sandbox: Sandbox, code: str) -> object:
+    """What `seen` is, after the code ran as a cell."""
+    with sandbox.open() as submission:
+        return ran(submission, code)
+
+
+def ran(submission: Submission, code: str) -> object:
+    cells = [["one", LOOK.format(code)]]
+    told, _ = submission.ask({"cells": cells, "answers": [["it", "seen"]]})
+    kind, value = told["found"]["it"]
+    assert kind == "value"
+    return wire.decode(value, lambda _: torch.zeros(()))
+
+
+def test_each_submission_is_alone(sandbox: Sandbox) -> None:
+    with sandbox.open() as submission:
+        assert submission.alone
+        assert ran(submission, "seen = os.getpid(), os.listdir('/proc'), os.listdir('/tmp')") == (
+            1, [], [],
+        )  # fmt: skip
+        # The other end has no file of the first one, and is another process.
+    assert look(sandbox, "open('/tmp/mine', 'w').write('x'); seen = os.listdir('/tmp')") == ["mine"]
+    assert look(sandbox, "seen = os.listdir('/tmp')") == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import classroom.exercises", "ModuleNotFoundError"),
+        ("import classroom.judge", "ModuleNotFoundError"),
+        ("import layerlib; seen = layerlib.__name__", "layerlib"),
+        ("seen = os.environ.get('HOME')", "/nonexistent"),
+        ("seen = [n for n in ('USER', 'PYTHONPATH', 'VIRTUAL_ENV') if n in os.environ]", []),
+        ("seen = sorted(os.listdir('/book'))", ["inside", "layerlib"]),
+        ("seen = os.path.exists('/home') or os.path.exists('/var')", False),
+        ("os.fork()", "PermissionError"),
+        ("os.kill(1, 9)", "PermissionError"),
+        ("os.execv('/bin/true', ['true'])", "PermissionError"),
+        ("import socket; socket.socket()", "PermissionError"),
+        ("open('/usr/x', 'w')", "OSError"),
+        ("open('/book/inside/x', 'w')", "OSError"),
+        ("open('/x', 'w')", "OSError"),
+        ("open('/dev/x', 'w')", "OSError"),
+        ("import ctypes; seen = ctypes.CDLL(None).unshare(0x10000000)", -1),
+        ("import ctypes; seen = ctypes.CDLL(None).umount2(b'/proc', 2)", -1),
+        ("import ctypes; seen = ctypes.CDLL(None).ptrace(16, 1, 0, 0)", -1),
+        ("seen = bytearray(10**10)", "MemoryError"),
+        ("open('/tmp/x', 'wb').write(bytes(2**25))", "OSError"),
+        ("input()", "EOFError"),
+        ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (99, 99))", "ValueError"),
+        ("import threading; t = threading.Thread(target=len, args=[[]]); t.start(); t.join(); seen = 'ran'", "ran"),
+    ],
+)  # fmt: skip
+def test_what_a_submission_may_do(sandbox: Sandbox, code: str, expected: object) -> None:
+    seen = look(sandbox, code)
+    assert [*seen] == expected if isinstance(seen, list) else seen == expected
+
+
+def test_the_repository_is_not_there(sandbox: Sandbox) -> None:
+    here = str(Path(__file__).parents[1])
+    assert look(sandbox, f"seen = os.path.exists({here!r})") is False
+    assert look(sandbox, "seen = any('exercises' in (getattr(m, '__file__', '') or '') for m in [*sys.modules.values()])") is False
+
+
+def test_a_loop_is_ended_by_the_processor_time_that_it_used(sandbox: Sandbox) -> None:
+    with sandbox.open() as submission:
+        with pytest.raises(Ended, match="used the processor for more than 2 s"):
+            ran(submission, "while True: pass")
+        assert submission.running == 0
+        with pytest.raises(Ended, match="used the processor"):
+            submission.ask({})
+
+
+def test_who_sleeps_is_ended_by_the_clock() -> None:
+    with Sandbox(Limits(seconds=1, patience=1)) as short, short.open() as submission:
+        with pytest.raises(Ended, match="had not ended after 1 s"):
+            ran(submission, "import time; time.sleep(100)")
+
+
+def test_who_ends_itself(sandbox: Sandbox) -> None:
+    with sandbox.open() as submission:
+        with pytest.raises(Ended, match="It ended the process"):
+            ran(submission, "os._exit(0)")
+    assert look(sandbox, "seen = 1") == 1
+
+
+def test_without_bubblewrap_it_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module.shutil, "which", lambda _: None)
+    with pytest.raises(Unavailable, match="apt install bubblewrap"):
+        Sandbox()
+    with pytest.warns(UserWarning, match="answers run as you"):
+        module.warn_unprotected()
+
+
+def test_a_sandbox_that_is_killed_comes_back(sandbox: Sandbox) -> None:
+    assert sandbox._process is not None  # noqa: SLF001
+    sandbox._process.kill()  # noqa: SLF001
+    sandbox._process.wait()  # noqa: SLF001
+    assert look(sandbox, "seen = 2") == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, ..., True, 3, 2**70, 0.5, "text", (1, (2,)), [1, None], {"a": (1,)},
+        {1, 2}, frozenset("ab"),
+    ],
+)  # fmt: skip
+def test_a_value_arrives_as_it_was_sent(value: object) -> None:
+    import json
+
+    sent = json.loads(json.dumps(wire.encode(value, lambda _: None)))
+    arrived = wire.decode(sent, lambda _: torch.zeros(()))
+    assert arrived == value
+    assert type(arrived) is type(value)
+
+
+def test_what_a_message_cannot_hold() -> None:
+    class Liar(int):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = int.__hash__
+
+    assert type(wire.decode(wire.encode(Liar(3), lambda _: None), lambda _: torch.zeros(()))) is int
+    strange = wire.decode(wire.encode(object(), lambda _: None), lambda _: torch.zeros(()))
+    assert isinstance(strange, wire.Stranger)
+    with pytest.raises(wire.BrokenMessage, match="marked 'pickle'"):
+        wire.decode(["pickle", "x"], lambda _: torch.zeros(()))
