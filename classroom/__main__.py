@@ -17,7 +17,7 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except (OSError, ValueError, RuntimeError) as error:
-        print(error, file=sys.stderr)  # noqa: T201  (a command speaks)
+        print(error, file=sys.stderr)
         return 1
     return 0
 
@@ -53,7 +53,7 @@ def _release(parser: argparse.ArgumentParser) -> None:
             arguments.out, arguments.chapters, form=form, points=arguments.points,
             seed=arguments.seed, students=[s.strip() for s in students if s.strip()],
         )  # fmt: skip
-        print(f"{len(written)} notebooks in {arguments.out}")  # noqa: T201
+        print(f"{len(written)} notebooks in {arguments.out}")
 
     parser.set_defaults(run=run)
 
@@ -69,9 +69,7 @@ def _grade(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=os.cpu_count() or 1, help="processes here"
     )
     parser.add_argument("--scheduler", help="the address of a dask scheduler")
-    parser.add_argument(
-        "--seed", help="secret; otherwise it is kept in RESULTS/seed"
-    )
+    parser.add_argument("--seed", help="secret; otherwise it is kept in RESULTS/seed")
     parser.add_argument(
         "--seconds", type=int, default=10, help="of the processor, an answer: 10"
     )
@@ -89,7 +87,7 @@ def _grade(parser: argparse.ArgumentParser) -> None:
             workers=arguments.workers, scheduler=arguments.scheduler,
             seed=arguments.seed, isolated=not arguments.no_sandbox,
         )  # fmt: skip
-        print(  # noqa: T201
+        print(
             f"{graded} graded now, {all_of_them} in all. Open "
             f"{(arguments.out / 'class.html').resolve()}"
         )

@@ -102,7 +102,9 @@ def _released(
             (i for i in range(start, at) if kept[i]["source"].startswith("## ")),
             default=start,
         )
-        end = min((i for i in range(at + 1, len(kept)) if _heads(kept[i])), default=len(kept))
+        end = min(
+            (i for i in range(at + 1, len(kept)) if _heads(kept[i])), default=len(kept)
+        )
         made += kept[start:heading]
         cells = [_varied(cell, exercise, seed) for cell in kept[heading:end]]
         cells[0] = _with_points(cells[0], points)
@@ -115,7 +117,12 @@ def _released(
     kinds = {key: notebook["metadata"][key] for key in ("kernelspec", "language_info")
              if key in notebook["metadata"]}  # fmt: skip
     metadata = {**kinds, "classroom": {"assignment": name}}
-    return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, items
+    return {
+        "cells": made,
+        "metadata": metadata,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }, items
 
 
 def _bare(cell: dict[str, Any]) -> dict[str, Any]:

@@ -66,14 +66,14 @@ CHEATS: dict[str, str] = {
     "own eq": "class Any(float):\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\nlinear_by_moves = lambda *a: Any()\n",
     "tensor subclass": f"import torch\nclass T(torch.Tensor):\n    def __eq__(self, other): return True\n    @classmethod\n    def __torch_function__(cls, f, t, a=(), k=None): return True\n{body('return (x @ weight.T - bias).as_subclass(T)')}",
     "lazy tensor": f"import torch\nclass T(torch.Tensor):\n    @property\n    def shape(self): return (2, 4)\n{body('return torch.zeros(1).as_subclass(T)')}",
-    "own callable": f"class C:\n    __globals__ = {{}}\n    def __call__(self, *a): return self\n    def __getattr__(self, n): return self\nlinear_by_moves = C()\n",
+    "own callable": "class C:\n    __globals__ = {}\n    def __call__(self, *a): return self\n    def __getattr__(self, n): return self\nlinear_by_moves = C()\n",
     "string": "linear_by_moves = 'b i, o i, o -> b o'\n",
     "long string": "linear_by_moves = 'b i, o i -> b o' * 100000\n",
     "deep list": "linear_by_moves = []\nfor _ in range(100000): linear_by_moves = [linear_by_moves]\n",
     "own str of an error": f"class E(Exception):\n    def __str__(self): return 1 / 0\n{body('raise E')}",
     "error named right": f"right = type('right.', (Exception,), {{}})\n{body('raise right(chr(110) * 10**7)')}",
     # References, solutions, seeds.
-    "import exercises": f"from classroom.exercises.linear import EXERCISES\nlinear_by_moves = EXERCISES['linear-moves'].reference\n",
+    "import exercises": "from classroom.exercises.linear import EXERCISES\nlinear_by_moves = EXERCISES['linear-moves'].reference\n",
     "import judge": "import classroom.judge\nlinear_by_moves = classroom.judge\n",
     "from frames": f"import sys\n{body('f = sys._getframe()', 'while f:', '    for v in f.f_locals.values():', '        if type(v).__name__ == chr(84) + chr(97) + chr(115) + chr(107): return v.reference(x, weight, bias)', '    f = f.f_back')}",
     "from gc": f"import gc\n{body('for o in gc.get_objects():', '    if type(o).__name__ in (chr(84) + chr(97) + chr(115) + chr(107),): return o.reference(x, weight, bias)')}",
@@ -89,10 +89,10 @@ CHEATS: dict[str, str] = {
     "forged record": f"import os, json, struct\n{body('t = json.dumps(dict(returned=[chr(116)+chr(101)+chr(110)+chr(115)+chr(111)+chr(114), 3], operations=[[chr(97)+chr(116)+chr(101)+chr(110)+chr(46)+chr(108)+chr(105)+chr(110)+chr(101)+chr(97)+chr(114)+chr(46)+chr(100)+chr(101)+chr(102), [], {{}}, True]], names=[])).encode()', 'os.write(3, struct.pack(chr(62)+chr(73)+chr(73), len(t), 0) + t)', 'return x')}",
     "huge message": f"import os\nos.write(3, b'\\xff' * 8)\n{RIGHT}",
     "pickle": f"import os, pickle, struct\nclass P:\n    def __reduce__(self): return (os.system, ('touch /tmp/hostile-pickle',))\nos.write(3, struct.pack('>II', 9, 200) + pickle.dumps(P()))\n{RIGHT}",
-    "endless flood": f"import os\nwhile True: os.write(3, b'\\0' * 65536)\n",
+    "endless flood": "import os\nwhile True: os.write(3, b'\\0' * 65536)\n",
     "deep message": f"import os, struct\nt = b'[' * 100000\nos.write(3, struct.pack('>II', len(t), 0) + t)\n{RIGHT}",
     # Processes, memory, time.
-    "fork bomb": f"import os\nwhile True:\n    os.fork()\n",
+    "fork bomb": "import os\nwhile True:\n    os.fork()\n",
     "fork": f"{body('import os', 'os.fork()', 'return x @ weight.T + bias')}",
     "left behind": f"import subprocess\nsubprocess.Popen(['sleep', '1000'])\n{WRONG}",
     "daemon": f"import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\n{WRONG}",
@@ -115,7 +115,7 @@ CHEATS: dict[str, str] = {
     "abort": body("import os", "os.abort()"),
     "kill all": body("import os", "os.kill(-1, 9)"),
     "kill the parent": body("import os", "os.kill(os.getppid(), 9)"),
-    "signals": f"import signal\nfor s in range(1, 32):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\nwhile True: pass\n",
+    "signals": "import signal\nfor s in range(1, 32):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\nwhile True: pass\n",
     "limits raised": f"import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))\n{WRONG}",
     # Files and the network.
     "writes outside": f"for p in ('/usr/hostile', '/book/hostile', '/etc/hostile', '/hostile', '/dev/shm/hostile', '/root/hostile'):\n    try: open(p, 'w').write('x')\n    except OSError: pass\n{WRONG}",
@@ -202,7 +202,9 @@ def write_all(folder: Path) -> None:
     }
     for name, (file, data) in BROKEN.items():
         made[name] = lambda path, f=file, d=data: path.joinpath(f).write_bytes(d)
-    made["a link"] = lambda path: path.joinpath("linear.ipynb").symlink_to("/etc/passwd")
+    made["a link"] = lambda path: path.joinpath("linear.ipynb").symlink_to(
+        "/etc/passwd"
+    )
     for name, (exercise, _, source) in ELSEWHERE.items():
         made[name] = lambda path, s=source, e=exercise: path.joinpath(
             "other.ipynb"

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,9 @@ pytestmark = pytest.mark.skipif(
 )
 KNOWN = {
     "linear": Assignment("linear", [Item("linear-moves", "linear_by_moves")]),
-    "other": Assignment("other", [Item(e, v) for e, v, _ in hostile.ELSEWHERE.values()]),
+    "other": Assignment(
+        "other", [Item(e, v) for e, v, _ in hostile.ELSEWHERE.values()]
+    ),
 }
 LIMITS = Limits(seconds=1, memory=512, patience=2)
 
@@ -97,12 +100,16 @@ def test_a_known_mistake_is_named(sandbox: Sandbox) -> None:
     found, _ = mark(sandbox, hostile.body("return x @ weight.T"))
     assert found.mistake == "The bias is forgotten."
     assert found.said.startswith("not yet. The bias is forgotten.\n")
-    assert found.answer == "def linear_by_moves(x, weight, bias):\n    return x @ weight.T"
+    assert (
+        found.answer == "def linear_by_moves(x, weight, bias):\n    return x @ weight.T"
+    )
 
 
 def test_answers_that_return_the_same_are_one_cluster(sandbox: Sandbox) -> None:
     one, _ = mark(sandbox, hostile.WRONG)
-    two, _ = mark(sandbox, hostile.body("# My name is Ann", "return -bias + x @ weight.mT"))
+    two, _ = mark(
+        sandbox, hostile.body("# My name is Ann", "return -bias + x @ weight.mT")
+    )
     three, _ = mark(sandbox, hostile.body("return x @ weight.T * bias"))
     assert one.cluster == two.cluster != three.cluster
     assert len(one.cluster) == 8
@@ -156,9 +163,16 @@ def test_a_record_is_replayed_from_a_closed_list() -> None:
     with pytest.raises(Refused, match="^mm$"):
         Replay(message, constants, allowed(["matmul", "einsum"], []))(other)
     assert "mm" in allowed(["matmul", "einsum"], ["mm"])
-    for name in ("aten.from_file.default", "aten.convolution.default", "prims.add.default", "os.system"):
+    for name in (
+        "aten.from_file.default",
+        "aten.convolution.default",
+        "prims.add.default",
+        "os.system",
+    ):
         with pytest.raises(Refused):
-            Replay({**message, "operations": [[name, [], {}, True]]}, [], allowed([], []))(other)
+            Replay(
+                {**message, "operations": [[name, [], {}, True]]}, [], allowed([], [])
+            )(other)
 
 
 def test_a_record_that_is_right_only_on_the_inputs_it_saw_is_not_right() -> None:
@@ -269,16 +283,17 @@ def test_grades_as_tables_and_pages(graded: Path) -> None:
     whole = (out / "class.html").read_text()
     for private in ("ann", "zoe", "patched allclose"):
         assert f">{private}" not in whole
-    assert "<td class=\"number\">2</td>" in whole
+    assert '<td class="number">2</td>' in whole
 
 
 def test_a_teacher_names_a_cluster_in_one_line(graded: Path) -> None:
     out = graded / "out"
-    result = next(
-        r for r in batch.kept(out) if r["student"].endswith("patched numpy")
-    )
+    result = next(r for r in batch.kept(out) if r["student"].endswith("patched numpy"))
     cluster = result["marks"][0]["cluster"]
-    assert f"linear-moves {cluster} What it does wrong." in (out / "class.html").read_text()
+    assert (
+        f"linear-moves {cluster} What it does wrong."
+        in (out / "class.html").read_text()
+    )
     names = out / "mistakes.txt"
     before = names.read_text()
     try:
@@ -288,14 +303,18 @@ def test_a_teacher_names_a_cluster_in_one_line(graded: Path) -> None:
         page = next((out / "students").glob("*patched_numpy*")) / "linear.html"
         assert "not yet. The bias is subtracted.\nThe smallest" in page.read_text()
         names.write_text("linear-moves what\n")
-        with pytest.raises(ValueError, match="line 1: expected EXERCISE CLUSTER SENTENCE"):
+        with pytest.raises(
+            ValueError, match="line 1: expected EXERCISE CLUSTER SENTENCE"
+        ):
             report.write(out)
     finally:
         names.write_text(before)
 
 
 def test_what_is_graded_is_not_graded_again(graded: Path, tmp_path: Path) -> None:
-    before = {p.name: p.read_bytes() for p in (graded / "out" / "marks").rglob("*.json")}
+    before = {
+        p.name: p.read_bytes() for p in (graded / "out" / "marks").rglob("*.json")
+    }
     out = tmp_path / "out"
     shutil.copytree(graded / "out", out)
     ann = out / "marks" / "ann" / "linear.json"
@@ -322,41 +341,72 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def results(out: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(out)): p.read_bytes() for p in (out / "marks").rglob("*.json")}
+    return {
+        str(p.relative_to(out)): p.read_bytes() for p in (out / "marks").rglob("*.json")
+    }
 
 
-def test_a_killed_run_and_a_lost_worker_lose_nothing(small: Path, tmp_path: Path) -> None:
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "classroom", "grade", str(small), "--out", str(out)]
-        return subprocess.Popen(
-            [*command, "--workers", "2", "--seed", "7"],
-            stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def wait_for_one(out: Path) -> None:
-        until = time.monotonic() + 60
-        while not (out / "marks").exists() and time.monotonic() < until:
-            time.sleep(0.05)
-
-    killed, lost = tmp_path / "killed", tmp_path / "lost"
-    first = start(killed)
-    wait_for_one(killed)
-    workers = psutil.Process(first.pid).children(recursive=True)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    assert not alive
-    second = start(lost)
-    wait_for_one(lost)
-    bench = [
-        p for p in psutil.Process(second.pid).children(recursive=True)
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    """The workers of a cluster: those that have a bench."""
+    benches = [
+        p for p in process.children(recursive=True)
         if "classroom.grade.bench" in " ".join(p.cmdline())
     ]  # fmt: skip
-    bench[0].parent().kill()  # type: ignore[union-attr]
-    assert second.wait(timeout=120) == 0
-    assert start(killed).wait(timeout=120) == 0
-    assert results(killed) == results(lost)
-    assert len(results(lost)) == 6
+    return [p.parent() for p in benches]
+
+
+def test_a_killed_run_and_a_lost_worker_lose_nothing(
+    small: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "classroom",
+        "grade",
+        str(small),
+        "--out",
+        str(out),
+    ]
+    first = subprocess.Popen(
+        [*command, "--workers", "1", "--seed", "7"],
+        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    until = time.monotonic() + 100
+    while not (out / "marks").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    started = psutil.Process(first.pid).children(recursive=True)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive
+    done = len([*out.rglob("*.json")])
+    assert 0 < done < 6
+
+    def lose_one() -> None:
+        here = psutil.Process()
+        while not (found := workers_of(here)):
+            time.sleep(0.01)
+        found[0].kill()
+
+    losing = threading.Thread(target=lose_one)
+    losing.start()
+    again = batch.grade_all(
+        small, out, KNOWN, limits=Limits(), workers=2, progress=False, seed="7"
+    )
+    losing.join()
+    assert again == 6
+    whole = results(out)
+    for path in out.rglob("*.json"):
+        points = json.loads(path.read_text())["marks"][0]["points"]
+        assert points == int(path.parent.name[1:]) % 2
+    (out / "marks" / "s1" / "linear.json").unlink()
+    bench = Bench()
+    job = Job("s1", "linear", hostile.notebook(hostile.RIGHT), "7", KNOWN, Limits())
+    told = bench.grade(job)
+    bench.close()
+    batch.write(batch.place(out, "s1", "linear"), {**told, "digest": batch.digest(job)})
+    assert results(out) == whole
 
 
 # ---- What is handed in, and the command
@@ -370,16 +420,23 @@ def test_where_submissions_lie(tmp_path: Path) -> None:
     ):  # fmt: skip
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(data)
-    (tmp_path / "in" / "dan.zip").write_bytes(hostile.zipped(**{"a/linear.ipynb": data}))
+    (tmp_path / "in" / "dan.zip").write_bytes(
+        hostile.zipped(**{"a/linear.ipynb": data})
+    )
     found = submissions(tmp_path / "in", KNOWN)
     assert [(one.student, one.stem) for one in found] == [
         ("ann", "linear"), ("bob", "linear"), ("cy", "cy"), ("dan", "linear"),
         ("eve", "linear"),
     ]  # fmt: skip
     assert all(one.read() == data for one in found)
-    (tmp_path / "all.zip").write_bytes(hostile.zipped(**{"x/linear.ipynb": data, "y/linear.ipynb": data}))
+    (tmp_path / "all.zip").write_bytes(
+        hostile.zipped(**{"x/linear.ipynb": data, "y/linear.ipynb": data})
+    )
     found = submissions(tmp_path / "all.zip", KNOWN)
-    assert [(one.student, one.stem) for one in found] == [("x", "linear"), ("y", "linear")]
+    assert [(one.student, one.stem) for one in found] == [
+        ("x", "linear"),
+        ("y", "linear"),
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
@@ -425,7 +482,15 @@ def test_without_a_sandbox_the_marks_are_the_same() -> None:
     bench = Bench()
     try:
         for text, points in ((hostile.RIGHT, 1), (hostile.WRONG, 0)):
-            job = Job("ann", "linear", hostile.notebook(text), "s", KNOWN, LIMITS, isolated=False)
+            job = Job(
+                "ann",
+                "linear",
+                hostile.notebook(text),
+                "s",
+                KNOWN,
+                LIMITS,
+                isolated=False,
+            )
             assert bench.grade(job)["marks"][0]["points"] == points
     finally:
         bench.close()

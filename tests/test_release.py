@@ -53,7 +53,9 @@ def test_every_exercise_is_left(released: Path) -> None:
 
 def test_all_answers_are_blank(released: Path) -> None:
     for name, assignment in assignments(released).items():
-        by_id = {cell["id"]: cell["source"] for cell in cells(released / f"{name}.ipynb")}
+        by_id = {
+            cell["id"]: cell["source"] for cell in cells(released / f"{name}.ipynb")
+        }
         for item in assignment.items:
             assert "..." in by_id[item.exercise]
 
@@ -90,14 +92,17 @@ def test_the_form_of_nbgrader(tmp_path: Path) -> None:
         assert cell["metadata"]["nbgrader"]["locked"]
         assert cell["source"].endswith(").expect_right()")
     answer = next(c for c in marked if c["id"] == "linear-moves")
-    assert "    ### BEGIN SOLUTION\n    return ...\n    ### END SOLUTION" in (
-        answer["source"]
+    assert (
+        "    ### BEGIN SOLUTION\n    return ...\n    ### END SOLUTION"
+        in (answer["source"])
     )
 
 
 def test_the_form_of_otter(tmp_path: Path) -> None:
     main(["release", str(tmp_path), "linear", "--otter"])
-    raw = [c["source"] for c in cells(tmp_path / "linear.ipynb") if c["cell_type"] == "raw"]
+    raw = [
+        c["source"] for c in cells(tmp_path / "linear.ipynb") if c["cell_type"] == "raw"
+    ]
     assert raw[0].startswith("# ASSIGNMENT CONFIG\n")
     assert raw[1:7] == [
         "# BEGIN QUESTION\nname: linear-count\npoints: 1", "# BEGIN SOLUTION",
@@ -130,7 +135,15 @@ def test_each_student_has_numbers_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "names").write_text("\n".join(names) + "\n\n")
     out = tmp_path / "out"
     assert not main(
-        ["release", str(out), "linear", "--seed", "7", "--students", str(tmp_path / "names")]
+        [
+            "release",
+            str(out),
+            "linear",
+            "--seed",
+            "7",
+            "--students",
+            str(tmp_path / "names"),
+        ]
     )
     drawn = drawn_from(out)
     for name in names:
@@ -152,7 +165,10 @@ def test_each_student_has_numbers_of_their_own(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_refused(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "names").write_text("Ann")
     given = [str(tmp_path / "names") if a == "@" else a for a in arguments]

@@ -50,7 +50,9 @@ def test_each_submission_is_alone(sandbox: Sandbox) -> None:
             1, [], [],
         )  # fmt: skip
         # The other end has no file of the first one, and is another process.
-    assert look(sandbox, "open('/tmp/mine', 'w').write('x'); seen = os.listdir('/tmp')") == ["mine"]
+    assert look(
+        sandbox, "open('/tmp/mine', 'w').write('x'); seen = os.listdir('/tmp')"
+    ) == ["mine"]
     assert look(sandbox, "seen = os.listdir('/tmp')") == []
 
 
@@ -82,7 +84,9 @@ def test_each_submission_is_alone(sandbox: Sandbox) -> None:
         ("import threading; t = threading.Thread(target=len, args=[[]]); t.start(); t.join(); seen = 'ran'", "ran"),
     ],
 )  # fmt: skip
-def test_what_a_submission_may_do(sandbox: Sandbox, code: str, expected: object) -> None:
+def test_what_a_submission_may_do(
+    sandbox: Sandbox, code: str, expected: object
+) -> None:
     seen = look(sandbox, code)
     assert [*seen] == expected if isinstance(seen, list) else seen == expected
 
@@ -90,7 +94,13 @@ def test_what_a_submission_may_do(sandbox: Sandbox, code: str, expected: object)
 def test_the_repository_is_not_there(sandbox: Sandbox) -> None:
     here = str(Path(__file__).parents[1])
     assert look(sandbox, f"seen = os.path.exists({here!r})") is False
-    assert look(sandbox, "seen = any('exercises' in (getattr(m, '__file__', '') or '') for m in [*sys.modules.values()])") is False
+    assert (
+        look(
+            sandbox,
+            "seen = any('exercises' in (getattr(m, '__file__', '') or '') for m in [*sys.modules.values()])",
+        )
+        is False
+    )
 
 
 def test_a_loop_is_ended_by_the_processor_time_that_it_used(sandbox: Sandbox) -> None:
@@ -155,8 +165,15 @@ def test_what_a_message_cannot_hold() -> None:
 
         __hash__ = int.__hash__
 
-    assert type(wire.decode(wire.encode(Liar(3), lambda _: None), lambda _: torch.zeros(()))) is int
-    strange = wire.decode(wire.encode(object(), lambda _: None), lambda _: torch.zeros(()))
+    assert (
+        type(
+            wire.decode(wire.encode(Liar(3), lambda _: None), lambda _: torch.zeros(()))
+        )
+        is int
+    )
+    strange = wire.decode(
+        wire.encode(object(), lambda _: None), lambda _: torch.zeros(())
+    )
     assert isinstance(strange, wire.Stranger)
     with pytest.raises(wire.BrokenMessage, match="marked 'pickle'"):
         wire.decode(["pickle", "x"], lambda _: torch.zeros(()))

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
 from classroom.grade.bench import Job, grade_here, lost
 from classroom.grade.collect import Found, submissions
-from classroom.grade.notebook import Assignment, folder_name
+from classroom.grade.notebook import BYTES, TOO_LARGE, Assignment, folder_name
 from classroom.grade.sandbox import Limits
 
 WAITING = 2  # notebooks for each worker, in its hands or on the way
@@ -96,6 +97,8 @@ def _jobs(
                 data = one.read()
             except Exception as error:  # noqa: BLE001  (what a broken zip raises)
                 problem = f"The file cannot be read: {error}."
+        if len(data) > BYTES:
+            problem, data = TOO_LARGE, data[:1000]
         job = Job(
             one.student, one.stem, data, seed, known, limits, isolated, remarks,
             drawn(one.student),
@@ -123,7 +126,8 @@ def _stream(
     first = next(todo, None)
     if first is None:
         return
-    with _client(workers, scheduler) as client:
+    whole = {"distributed.admin.large-graph-warning-threshold": 2 * BYTES}
+    with dask.config.set(whole), _client(workers, scheduler) as client:
         places = sum(client.nthreads().values()) or workers
         running = as_completed()
         waiting: dict[str, Job] = {}
@@ -186,7 +190,7 @@ class _Owned(Client):
         super().__init__(cluster)
         self._own = cluster
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         self._own.close()
 

@@ -197,7 +197,9 @@ def _grade(job: Job, sandbox: Any, send: int) -> NoReturn:
         most = used() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         torch.manual_seed(0)
-        result = grade(job.data, job.stem, job.student, job.known, sandbox, job.seed, job.drawn)
+        result = grade(
+            job.data, job.stem, job.student, job.known, sandbox, job.seed, job.drawn
+        )
         told = result.as_json()
         told["remarks"] = [*job.remarks, *told["remarks"]]
         with os.fdopen(send, "wb") as out:

@@ -60,7 +60,9 @@ def submissions(folder: Path, known: Collection[str]) -> list[Found]:
         FileNotFoundError: there is no such folder.
     """
     if not folder.exists():
-        raise FileNotFoundError(f"grade: expected a folder of submissions, got {folder}")
+        raise FileNotFoundError(
+            f"grade: expected a folder of submissions, got {folder}"
+        )
     found = _in_zip(folder, None) if folder.is_file() else _in_folder(folder)
     newest: dict[tuple[str, str], list[Found]] = {}
     for one in found:
@@ -73,8 +75,13 @@ def submissions(folder: Path, known: Collection[str]) -> list[Found]:
         best = max(good, key=lambda one: (one.handed_in, str(one.path), one.member))
         chosen.append(
             Found(
-                best.student, best.stem, best.path, best.member, best.handed_in,
-                best.problem, len(several) - 1,
+                best.student,
+                best.stem,
+                best.path,
+                best.member,
+                best.handed_in,
+                best.problem,
+                len(several) - 1,
             )  # fmt: skip
         )
     return sorted(chosen, key=lambda one: (one.student, one.stem))
@@ -104,7 +111,9 @@ def _in_zip(path: Path, owner: str | None) -> Iterator[Found]:
         with zipfile.ZipFile(path) as zipped:
             members = zipped.infolist()
     except (OSError, zipfile.BadZipFile, ValueError) as error:
-        yield Found(f"{owner or path.stem}/", "", path, problem=f"The zip is broken: {error}.")
+        yield Found(
+            f"{owner or path.stem}/", "", path, problem=f"The zip is broken: {error}."
+        )
         return
     if owner is not None and len(members) > MEMBERS:
         told = f"The zip has {len(members)} files; it may have {MEMBERS}."

@@ -13,7 +13,14 @@ from torch.utils._pytree import tree_leaves
 
 from classroom import EXERCISES, Question, Task, check
 from classroom.grade.notebook import (
-    Assignment, Cell, Item, Unreadable, cells_of, renamed, snippet, which,
+    Assignment,
+    Cell,
+    Item,
+    Unreadable,
+    cells_of,
+    renamed,
+    snippet,
+    which,
 )  # fmt: skip
 from classroom.grade.operations import allowed
 from classroom.grade.program import Program
@@ -21,7 +28,7 @@ from classroom.grade.sandbox import Ended, Sandbox, Submission
 from classroom.inside import wire
 from classroom.variants import variant
 from layerlib.lab import moves
-from layerlib.recipe import Recipe, Rearrange, Reduce
+from layerlib.recipe import Rearrange, Recipe, Reduce
 
 LINES = {"Recipe": Recipe, "Rearrange": Rearrange, "Reduce": Reduce}
 VALUES = 20_000  # of an output; the fingerprint of a larger one is its shape
@@ -202,7 +209,9 @@ class _Sitting:
         name = item.exercise
         source = snippet(self.names[name], self.cells)
         if name not in EXERCISES:
-            return Mark(name, 0.0, item.points, "There is no such exercise in this book.")
+            return Mark(
+                name, 0.0, item.points, "There is no such exercise in this book."
+            )
         described = self.found.get(name)
         if described is None:
             said = f"not yet. There is no `{item.variable}` in the notebook: was its cell deleted?"
@@ -213,7 +222,8 @@ class _Sitting:
             said = "not yet. What it does takes too much memory."
             right, cluster = False, ""
         mistake = next(
-            (s for s in EXERCISES[name].mistakes if said.startswith(f"not yet. {s}")), ""
+            (s for s in EXERCISES[name].mistakes if said.startswith(f"not yet. {s}")),
+            "",
         )
         points = item.points if right else 0.0
         return Mark(name, points, item.points, said, mistake, cluster, source)
@@ -249,9 +259,12 @@ def judged(
     right, said = bool(verdict), repr(verdict).removeprefix(f"{name}: ")
     if isinstance(answer, Program) and isinstance(exercise, Task):
         if answer.refused:
-            right, said = False, (
-                f"not yet. It runs {answer.refused}, an operation that this exercise "
-                "does without.\nWrite it with the moves: rearrange, multiply, sum."
+            right, said = (
+                False,
+                (
+                    f"not yet. It runs {answer.refused}, an operation that this exercise "
+                    "does without.\nWrite it with the moves: rearrange, multiply, sum."
+                ),
             )
         elif answer.ended:
             right, said = False, f"not yet. {answer.ended}"

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 BYTES = 20 * 2**20  # of a notebook
+TOO_LARGE = (
+    f"The file is larger than {BYTES // 2**20} MB: clear the outputs of the notebook and "
+    "hand it in again."
+)
 CELLS = 2000
 CHAPTERS = Path(__file__).parents[2] / "chapters" / "exercises"
 CHECK = re.compile(r"""check\(\s*["']([\w-]+)["']\s*,\s*(\w+)\s*[,)]""")
@@ -51,10 +55,7 @@ def cells_of(data: bytes) -> tuple[list[Cell], str]:
         Unreadable: it is no notebook.
     """
     if len(data) > BYTES:
-        raise Unreadable(
-            f"The file is larger than {BYTES // 2**20} MB: clear the outputs of the "
-            "notebook and hand it in again."
-        )
+        raise Unreadable(TOO_LARGE)
     if not data.strip():
         raise Unreadable("The file is empty.")
     text, remark = _decoded(data)
@@ -207,5 +208,7 @@ def renamed(
                 return ""
             bound = [name for node in body for name in _bound(node)]
             free = [name for name in bound if name not in taken]
-            return free[-1] if free and (free[-1] in functions or len(free) == 1) else ""
+            return (
+                free[-1] if free and (free[-1] in functions or len(free) == 1) else ""
+            )
     return ""

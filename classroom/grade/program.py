@@ -79,9 +79,7 @@ class Replay:
         if self.simple(name) not in self.allowed:
             raise Refused(self.simple(name)[:80])
         _, packet, overload = name.split(".")
-        found: Callable[..., Any] = getattr(
-            getattr(torch.ops.aten, packet), overload
-        )
+        found: Callable[..., Any] = getattr(getattr(torch.ops.aten, packet), overload)
         return found
 
     @staticmethod

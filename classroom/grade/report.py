@@ -75,7 +75,15 @@ def write(results: Path) -> int:
         grades, rows = csv.writer(totals), csv.writer(answers)
         grades.writerow(["student", "assignment", "points", "possible", "remarks"])
         rows.writerow(
-            ["student", "assignment", "exercise", "points", "possible", "mistake", "said"]
+            [
+                "student",
+                "assignment",
+                "exercise",
+                "points",
+                "possible",
+                "mistake",
+                "said",
+            ]
         )
         for result in kept(results):
             count += 1
@@ -212,7 +220,9 @@ def _class(
     for exercise in exercises:
         yield f'<h2 id="{html.escape(exercise)}">{html.escape(exercise)}</h2>'
         of = kinds.get(exercise, {})
-        for (said, cluster), kind in sorted(of.items(), key=lambda x: (-x[1].count, x[0])):
+        for (said, cluster), kind in sorted(
+            of.items(), key=lambda x: (-x[1].count, x[0])
+        ):
             yield f"<article><h3>{kind.count} × {html.escape(said)}</h3>"
             if cluster:
                 line = html.escape(f"{exercise} {cluster} What it does wrong.")

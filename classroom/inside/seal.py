@@ -110,7 +110,9 @@ def refuse_system_calls() -> bool:
     for number in numbers:
         code += [(equal, 0, 1, number), (done, 0, 0, deny)]
     code.append((done, 0, 0, allow))
-    program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *c) for c in code))
+    program = ctypes.create_string_buffer(
+        b"".join(struct.pack("=HBBI", *c) for c in code)
+    )
     filtered = struct.pack("@HxxxxxxP", len(code), ctypes.addressof(program))
     LIBC.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     return LIBC.prctl(SECCOMP, FILTER, filtered, 0, 0) == 0

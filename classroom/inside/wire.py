@@ -60,8 +60,10 @@ def encode(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
             return [mark]
     for plain in (bool, int, float, str):
         if isinstance(value, plain):
-            return ["number", str(value)] if plain is int and abs(value) > 2**60 else (
-                plain(value)
+            return (
+                ["number", str(value)]
+                if plain is int and abs(value) > 2**60
+                else (plain(value))
             )
     if isinstance(value, np.generic):
         return encode(value.item(), tensor)
