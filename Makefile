@@ -29,7 +29,8 @@ NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book test check lab notebooks bench noticed format constraints clean
+.PHONY: help book test check lab notebooks bench noticed release grade format constraints \
+	clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -76,6 +77,14 @@ noticed: ## write down which test notices which known mistake, to be tried first
 	@mkdir -p .venv/noticed && rm -f .venv/noticed/*
 	@NOTICED=.venv/noticed $(PYTEST) tests/test_mutation.py
 	@$(BIN)/python tests/noticed.py .venv/noticed
+
+release: ## write the notebooks for students (OUT=release, FLAGS=--nbgrader)
+	@$(ENVIRONMENT) book
+	@$(BIN)/python -m classroom release $(or $(OUT),release) $(FLAGS)
+
+grade: ## grade what students handed in (SUBMISSIONS=folder, OUT=results)
+	@$(ENVIRONMENT) book
+	@$(BIN)/python -m classroom grade $(SUBMISSIONS) --out $(or $(OUT),results) $(FLAGS)
 
 format: ## format code and notebooks, and mend what the linter can mend
 	@$(ENVIRONMENT) test
