@@ -59,7 +59,7 @@ OPERATIONS = frozenset(
     value_selecting_reduction_backward elu_backward leaky_relu_backward mish_backward
     softplus_backward glu_backward hardtanh_backward log_sigmoid_backward
     im2col col2im
-    """.split()
+    """.split()  # noqa: SIM905  (lines of names are read more easily)
 )
 FRESH = frozenset("empty empty_like new_empty empty_strided new_empty_strided".split())
 """What gives memory as it is: filled with zeros in a replay, the same each time."""
