@@ -36,7 +36,7 @@ READ = Recipe("b g head q s, b g s e -> b g head q e")
 MERGED = Rearrange("b g head q e -> b q (g head e)")
 PAIRS = Rearrange("b n (head pair e) -> pair b n head e")
 JOINED = Rearrange("pair b n head e -> b n (head pair e)")
-LOGITS = Recipe("b n e, v e -> b n v")
+LOGITS = Recipe("v e, b n e -> b n v")
 
 
 class KeysValues:
@@ -194,7 +194,7 @@ class Decoder(Module):
 
     def scores(self, x: Float[Tensor, "b n e"]) -> Float[Tensor, "b n v"]:
         """How well each word fits what flows out of the last block."""
-        return LOGITS(self.norm(x), self.head.weight)
+        return LOGITS(self.head.weight, self.norm(x))
 
     def forward(
         self,

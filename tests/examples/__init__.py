@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,8 @@ from torch.nn import functional
 from torch.utils._pytree import tree_map_only
 
 import layerlib
+
+HERE = Path(__file__).parent
 
 
 def randn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -99,8 +102,9 @@ def families() -> list[ModuleType]:
 def collected(table: str) -> dict[str, Any]:
     """One table out of the files of all families."""
     found: dict[str, Any] = {}
-    for family in families():
-        name = family.__name__.removeprefix("layerlib.")
+    names = [family.__name__.removeprefix("layerlib.") for family in families()]
+    names += sorted(m for m in layerlib.MODELS if (HERE / f"{m}.py").exists())
+    for name in names:
         rows = getattr(importlib.import_module(f"examples.{name}"), table, {})
         assert not set(rows) & set(found)
         found |= rows
