@@ -17,8 +17,8 @@ import torch
 from bs4 import BeautifulSoup
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from examples import classes, families, functions
 import layerlib
+from examples import classes, families, functions
 from layerlib import Recipe
 from layerlib.lab.contents import cells, minutes, prose, words
 from layerlib.recipe import LETTERS

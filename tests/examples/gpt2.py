@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def by_head(query: Tensor, key: Tensor) -> Tensor:
@@ -13,13 +13,15 @@ def by_head(query: Tensor, key: Tensor) -> Tensor:
 
 
 def by_torch(x: Tensor, weight: Tensor) -> Tensor:
-    return F.rms_norm(x.to(weight.dtype) * 1.0, weight.shape, weight * 1.0, 1e-6)
+    return functional.rms_norm(
+        x.to(weight.dtype) * 1.0, weight.shape, weight * 1.0, 1e-6
+    )
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {
     "gpt2-groups": by_head,
     "gpt2-rms": by_torch,
     "gpt2-story-temperature": lambda scores, temperature: torch.exp(
-        F.log_softmax(scores / temperature, -1)
+        functional.log_softmax(scores / temperature, -1)
     ),
 }
