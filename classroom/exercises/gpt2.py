@@ -55,10 +55,10 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "gpt2-rms": Task(
         "input: b n e, weight: e -> b n e",
-        lambda x, weight: _normed(x * 1.0, weight),
+        _normed,
         {
             "No mean is taken away.": (
-                lambda x, weight: _normed(x - 1.0 * x.mean(-1, keepdim=True), weight)
+                lambda x, weight: _normed(x - x.mean(-1, keepdim=True), weight)
             ),
             "The weight is missing.": lambda x, weight: _normed(x, weight / weight),
             "The mean of the squares, not their sum.": (
@@ -97,7 +97,7 @@ EXERCISES: dict[str, Exercise] = {
                 lambda scores, temperature: (scores / temperature).softmax(0)
             ),
             "Scores are divided before the softmax, not probabilities after it.": (
-                lambda scores, temperature: (1.0 * scores).softmax(-1) / temperature
+                lambda scores, temperature: scores.softmax(-1) / temperature
             ),
         },
     ),
