@@ -68,12 +68,12 @@ EXERCISES: dict[str, Exercise] = {
         without=["rms_norm"],
     ),
     "gpt2-story-merge": Question(
-        "the",
+        " th",
         {
             "That pair is one token already.": "th",
-            "It stands there less often.": "thi",
+            "It stands there three times; another pair four times.": "the",
             "Count again: `th` is one token now.": "he",
-            "A space counts, but another pair is more frequent.": " th",
+            "The space comes before the letters.": "th ",
         },
     ),
     "gpt2-story-cache": Question(
