@@ -25,10 +25,11 @@ from layerlib.recipe import LETTERS
 
 ROOT = Path(__file__).parent.parent
 PROJECT = ROOT / "chapters" / "project.ipynb"
-CHAPTERS = sorted({*(ROOT / "chapters").glob("*.ipynb")} - {PROJECT})
+TEACH = ROOT / "chapters" / "teach.ipynb"
+CHAPTERS = sorted({*(ROOT / "chapters").glob("*.ipynb")} - {PROJECT, TEACH})
 REFERENCES = sorted((ROOT / "chapters" / "reference").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
-NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, PROJECT, *REFERENCES, *EXERCISES]
+NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, PROJECT, TEACH, *REFERENCES, *EXERCISES]
 IN_STORY_OF = {"nlinear": "linear"}
 """Families that are a section in the story of another one."""
 PICTURES = {"point_at", "film", "cube", "still", "lines", "HTML"}

@@ -15,9 +15,11 @@ parts:
   - caption: First & last
     chapters:
       - file: chapters/one
-        sections:
-          - file: chapters/further
       - file: chapters/two
+  - caption: To look up
+    chapters:
+      - file: names
+      - file: chapters/further
 """
 TEXT = """# Word <b>and</b> [word](a link to skip.html)
 

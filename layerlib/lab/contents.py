@@ -50,10 +50,11 @@ class Contents:
         # It comes with Jupyter Book; who uses only layerlib does without both.
         from sphinx_external_toc.parsing import parse_toc_yaml  # noqa: PLC0415
 
-        parts = {
+        every = {
             str(part.caption): [toc.parent / f"{page}.ipynb" for page in part.items]
             for part in parse_toc_yaml(toc).root.subtrees
         }
+        parts = {k: v for k, v in every.items() if all(page.exists() for page in v)}
         expected = f"a sentence for each of the parts {', '.join(parts)}"
         expect("contents", [*about] == [*parts], expected, f"{', '.join(about)}")
         self.about, self.parts, self.folder = about, parts, toc.parent
@@ -82,6 +83,8 @@ class Contents:
 
 def contents(about: Mapping[str, str], toc: str = "_toc.yml") -> Contents:
     """The parts of the book with their stories, and how long each takes to read.
+
+    A part that has other pages than notebooks is looked up, not read, and is left out.
 
     Args:
         about: a sentence for each part, by the part's name, in their order.
