@@ -167,7 +167,7 @@ PHRASES = {
         "distance#a-cosine-is-the-dot-product-of-two-directions",
         "distance",
         "reference/distance",
-        "distance#close-and-pointing-the-other-way",
+        "distance#three-candidates-two-measures",
     ],
     "postional encoding": [
         "reference/transformer#positions",
