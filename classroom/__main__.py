@@ -41,7 +41,7 @@ def _release(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--otter", action="store_true", help="for otter assign")
 
     def run(arguments: argparse.Namespace) -> None:
-        from classroom.release import release
+        from classroom.release import release  # noqa: PLC0415  (loads torch)
 
         form = next((f for f in ("nbgrader", "otter") if getattr(arguments, f)), "")
         students = (
@@ -79,7 +79,7 @@ def _grade(parser: argparse.ArgumentParser) -> None:
     )
 
     def run(arguments: argparse.Namespace) -> None:
-        from classroom.grade import grade_class
+        from classroom.grade import grade_class  # noqa: PLC0415  (loads dask)
 
         graded, all_of_them = grade_class(
             arguments.submissions, arguments.out, arguments.assignments,

@@ -1,4 +1,4 @@
-"""Writes the notebooks that students get: without solutions, outputs or traces of them."""
+"""Writes the notebooks that students get: no solution, no output, no trace of one."""
 
 import json
 import re
@@ -140,9 +140,9 @@ def _bare(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def _solves(cell: dict[str, Any]) -> bool:
-    marked = cell["id"].endswith("-solution")
     code = cell["cell_type"] == "code"
-    return marked or (code and bool(SOLUTION.search(cell["source"])))
+    marked = cell["id"].endswith("-solution")
+    return bool(marked or (code and SOLUTION.search(cell["source"])))
 
 
 def _heads(cell: dict[str, Any]) -> bool:

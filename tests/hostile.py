@@ -22,6 +22,15 @@ def body(*lines: str) -> str:
     return DEF + "".join(f"    {line}\n" for line in lines)
 
 
+def forged(*operations: object) -> str:
+    """Whatever is asked, the record has these operations."""
+    return (
+        f"import inside.submission as s\noperations = {[*operations]!r}\n"
+        "s.recorded = lambda a, b, c: ({'returned': ['tensor', len(c)], "
+        f"'operations': operations, 'names': []}}, [])\n{WRONG}"
+    )
+
+
 CHEATS: dict[str, str] = {
     # Patches.
     "patched allclose": f"{F}torch.allclose = lambda *a, **k: True\n{WRONG}",
@@ -126,6 +135,32 @@ CHEATS: dict[str, str] = {
     "new namespaces": f"import ctypes\nassert not ctypes.CDLL(None).unshare(0x10000000)\n{WRONG}",
     "prints": "while True: print('x' * 10**6)\n",
     "stderr": "import sys\nwhile True: sys.stderr.write('x' * 10**6)\n",
+    # Judged on inputs that the record itself has changed.
+    "inputs made zero": f"{F}table = {{}}\n{body('y = torch.from_numpy(x.numpy() @ weight.numpy().T + bias.numpy())', 'same = 1.0', 'for z in (x, weight, bias):', '    kept = (z == torch.tensor(z.tolist()).reshape(z.shape)).all().to(z.dtype)', '    same = same * kept', '    z.mul_(kept)', 'return torch.tensor(y.tolist()).reshape(y.shape) * same')}",
+    "inputs as an out": f"{F}{body('y = torch.from_numpy(x.numpy() @ weight.numpy().T + bias.numpy())', 'same = 1.0', 'for z in (x, weight, bias):', '    kept = (z == torch.tensor(z.tolist()).reshape(z.shape)).all().to(z.dtype)', '    same = same * kept', '    torch.mul(z, kept, out=z)', 'return torch.tensor(y.tolist()).reshape(y.shape) * same')}",
+    # What memory was left with.
+    "memory as it was left": f"{F}{body('return torch.zeros(0).resize_(len(x), len(bias))')}",
+    "memory of another name": f"{F}{body('return torch.ops.aten.new_empty_strided(x, [len(x), len(bias)], [len(bias), 1])')}",
+    "beyond the input": f"{F}{body('return torch.as_strided(x, (len(x), len(bias)), (len(bias), 1), 64)')}",
+    # Records with what no operation is.
+    "an attribute as an operation": forged(["aten.add.__setattr__", ["Tensor", "mul"], {}, True]),
+    "a file as an operation": forged(["aten.from_file.default", ["/etc/passwd"], {}, True]),
+    "many large sums": forged(["aten.ones.default", [["list", 4000, 4000]], {}, False], *[["aten.neg.default", [["tensor", 3]], {}, False]] * 5000),
+    # Fused under other names.
+    "baddbmm": f"{F}{body('return torch.baddbmm(bias, x[None], weight.T[None])[0]')}",
+    "addmv by rows": f"{F}{body('return torch.stack([torch.addmv(bias, weight, r) for r in x]) if len(x) else x @ weight.T')}",
+    # Memory that no limit of a process counts.
+    "shared memory": f"import ctypes\nc = ctypes.CDLL(None)\nassert c.shmget(0, 2**30, 0o1600) >= 0\n{WRONG}",
+    "files in memory": f"import os\nheld = [os.memfd_create('m') for _ in range(9)]\n{WRONG}",
+    # What a page or a table would run.
+    "a page's script": f"{body('raise ValueError(chr(60) + chr(115) + chr(99) + chr(114) + chr(105) + chr(112) + chr(116) + chr(62))')}",
+    "half a character": body("raise ValueError(chr(0xd800))"),
+    # The reader of the source.
+    "a deep expression": f"x = {'-' * 50000}1\n{WRONG}",
+    "a long expression": f"x = 1{' + 1' * 50000}\n{WRONG}",
+    "an endless regular expression": f"# check('{'a' * 10**6}\n{WRONG}",
+    # Holding on to the channel.
+    "says that it runs": "import os, struct, time\nwhile True:\n    os.write(3, struct.pack('>II', 14, 0) + b'{\"running\": 0}'[:14])\n    time.sleep(0.01)\n",
 }  # fmt: skip
 
 ELSEWHERE: dict[str, tuple[str, str, str]] = {

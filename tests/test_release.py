@@ -1,12 +1,14 @@
 """Released notebooks: all that is asked for, and nothing that answers it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
+from classroom import EXERCISES
 from classroom.__main__ import main
 from classroom.grade.notebook import CHAPTERS, assignments, drawn_from, folder_name
 from classroom.release import release
@@ -113,8 +115,6 @@ def test_the_form_of_otter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_of_the_same_numbers_is_the_exercise(name: str) -> None:
-    from classroom import EXERCISES
-
     found = VARIANTS[name].question(*map(int, VARIANTS[name].numbers))
     assert found == EXERCISES[name]
     for number, choices in VARIANTS[name].numbers.items():
@@ -173,8 +173,6 @@ def test_what_is_refused(
     (tmp_path / "names").write_text("Ann")
     given = [str(tmp_path / "names") if a == "@" else a for a in arguments]
     assert main(["release", str(tmp_path / "out"), *given]) == 1
-    import re
-
     assert re.search(message, capsys.readouterr().err)
 
 

@@ -46,8 +46,13 @@ def grade_class(
         FileNotFoundError: there are no submissions, or no assignments.
         ValueError: a line of ``mistakes.txt`` is malformed.
     """
-    from classroom.grade import batch, report, sandbox
-    from classroom.grade.notebook import CHAPTERS, assignments, drawn_from
+    # dask is for whoever grades a class: its processes load this package without it.
+    from classroom.grade import batch, report, sandbox  # noqa: PLC0415
+    from classroom.grade.notebook import (  # noqa: PLC0415
+        CHAPTERS,
+        assignments,
+        drawn_from,
+    )
 
     if isolated:
         sandbox.command(0, 0, 0)  # at once, and not when the first answer is to run

@@ -4,13 +4,15 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, as_completed
-from tqdm import tqdm
+from distributed.scheduler import KilledWorker
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from classroom.grade.bench import Job, grade_here, lost
 from classroom.grade.collect import Found, submissions
@@ -130,7 +132,7 @@ def _stream(
     with dask.config.set(whole), _client(workers, scheduler) as client:
         places = sum(client.nthreads().values()) or workers
         running = as_completed()
-        waiting: dict[str, Job] = {}
+        waiting: dict[Any, Job] = {}
 
         def hand_out(job: Job) -> None:
             future = client.submit(grade_here, job, pure=False, retries=2)
@@ -164,8 +166,6 @@ def _without_work(
 
 
 def _result(future: Any, job: Job) -> dict[str, Any]:
-    from distributed.scheduler import KilledWorker
-
     try:
         result: dict[str, Any] = future.result()
     except KilledWorker:
@@ -173,26 +173,21 @@ def _result(future: Any, job: Job) -> dict[str, Any]:
     return result
 
 
-def _client(workers: int, scheduler: str | None) -> Client:
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    """Of the cluster at that address; without one, of a cluster that ends with it."""
     if scheduler:
-        return Client(scheduler)
-    cluster = LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
-        dashboard_address=None, silence_logs=50,
-    )  # fmt: skip
-    return _Owned(cluster)
-
-
-class _Owned(Client):
-    """A client whose cluster ends with it."""
-
-    def __init__(self, cluster: LocalCluster) -> None:
-        super().__init__(cluster)
-        self._own = cluster
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)
-        self._own.close()
+        with Client(scheduler) as client:
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
+            dashboard_address=None, silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        yield client
 
 
 def digest(job: Job) -> str:

@@ -15,13 +15,16 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
+import torch
+
 from classroom.grade.notebook import Assignment, Item
-from classroom.grade.sandbox import Limits, Unavailable
+from classroom.grade.sandbox import Limits, Sandbox, Unavailable
 from classroom.inside.seal import used
 
 MEMORY = 2 * 2**30  # bytes above what the process has, for the replays of a notebook
@@ -55,7 +58,7 @@ class Job:
 
 
 class Bench:
-    """The process, as whoever gives it notebooks has it. It starts when it is needed."""
+    """The process, as whoever gives it notebooks has it: started when needed."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -131,8 +134,8 @@ def lost(job: Job, told: str) -> dict[str, Any]:
 
 def main(channel: socket.socket) -> None:
     """Serves until the other end closes the channel."""
-    from classroom.grade import marks
-    from classroom.grade.sandbox import Sandbox
+    # Not in the worker, which has no use for the exercises.
+    from classroom.grade import marks  # noqa: PLC0415
 
     lines = channel.makefile("rb")
     sandbox: Sandbox | None = None
@@ -154,19 +157,19 @@ def main(channel: socket.socket) -> None:
         sandbox.close()
 
 
-def _in_a_fork(job: Job, sandbox: Any, channel: socket.socket) -> bytes:
+def _in_a_fork(job: Job, sandbox: Sandbox, channel: socket.socket) -> bytes:
     receive, send = os.pipe()
     process = os.fork()
     if not process:
         os.close(receive)
         _grade(job, sandbox, send)
     os.close(send)
-    exercises = sum(len(a.items) for n, a in job.known.items() if n == job.stem) or 20
-    deadline = time.monotonic() + job.limits.clock * (exercises + 8) + 30
+    deadline = time.monotonic() + job.limits.patience * _seconds(job) + 30
     parts: list[bytes] = []
+    caller = channel.fileno()
     while (left := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select([receive, channel], [], [], left)
-        if channel in ready:  # nobody waits for it any more
+        ready, _, _ = select.select([receive, caller], [], [], left)
+        if caller in ready:  # nobody waits for it any more
             os.kill(process, signal.SIGKILL)
             os._exit(0)
         if not ready:
@@ -188,14 +191,19 @@ def _in_a_fork(job: Job, sandbox: Any, channel: socket.socket) -> bytes:
     return text
 
 
-def _grade(job: Job, sandbox: Any, send: int) -> NoReturn:
-    try:
-        import torch
+def _seconds(job: Job) -> int:
+    """Processor time for a notebook's verdicts and replays, more than any needs."""
+    exercises = sum(len(a.items) for n, a in job.known.items() if n == job.stem) or 20
+    return job.limits.seconds * (exercises + 8) + 30
 
-        from classroom.grade.marks import grade
+
+def _grade(job: Job, sandbox: Sandbox, send: int) -> NoReturn:
+    try:
+        from classroom.grade.marks import grade  # noqa: PLC0415  (loaded by `main`)
 
         most = used() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CPU, 2 * (_seconds(job),))
         torch.manual_seed(0)
         result = grade(
             job.data, job.stem, job.student, job.known, sandbox, job.seed, job.drawn
@@ -205,8 +213,6 @@ def _grade(job: Job, sandbox: Any, send: int) -> NoReturn:
         with os.fdopen(send, "wb") as out:
             out.write(json.dumps(told).encode())
     except BaseException:  # noqa: BLE001  (a fork must not go on where its parent is)
-        import traceback
-
         traceback.print_exc()
     finally:
         os._exit(0)
@@ -225,7 +231,5 @@ def _job(line: bytes) -> Job:
 
 
 if __name__ == "__main__":
-    import torch
-
     torch.set_num_threads(1)
     main(socket.socket(fileno=int(sys.argv[1])))

@@ -1,5 +1,6 @@
 """Finds the submissions in a folder: notebooks, zips, or nbgrader's ``submitted/``."""
 
+import dataclasses
 import re
 import stat
 import zipfile
@@ -11,6 +12,7 @@ from classroom.grade.notebook import BYTES
 
 MEMBERS = 1000  # of a zip
 COPY = re.compile(r"(-Copy\d*|[ _]?\(\d+\)|[ _]copy\d*)+$", re.IGNORECASE)
+NAME = 200  # characters of a file's name; a zip can have 65535
 HIDDEN = re.compile(r"^(\.|__MACOSX$)")
 
 
@@ -67,23 +69,13 @@ def submissions(folder: Path, known: Collection[str]) -> list[Found]:
     newest: dict[tuple[str, str], list[Found]] = {}
     for one in found:
         student, stem = _whose(one, folder, known)
-        one = Found(student, stem, one.path, one.member, one.handed_in, one.problem)  # noqa: PLW2901
-        newest.setdefault((student, stem), []).append(one)
+        owned = dataclasses.replace(one, student=student, stem=stem)
+        newest.setdefault((student, stem), []).append(owned)
     chosen = []
     for several in newest.values():
         good = [one for one in several if not one.problem] or several
         best = max(good, key=lambda one: (one.handed_in, str(one.path), one.member))
-        chosen.append(
-            Found(
-                best.student,
-                best.stem,
-                best.path,
-                best.member,
-                best.handed_in,
-                best.problem,
-                len(several) - 1,
-            )  # fmt: skip
-        )
+        chosen.append(dataclasses.replace(best, others=len(several) - 1))
     return sorted(chosen, key=lambda one: (one.student, one.stem))
 
 
@@ -138,7 +130,7 @@ def _in_zip(path: Path, owner: str | None) -> Iterator[Found]:
 def _whose(one: Found, folder: Path, known: Collection[str]) -> tuple[str, str]:
     """Student and assignment, from where a notebook lies."""
     *above, name = one.student.split("/")
-    stem = COPY.sub("", name.removesuffix(".ipynb"))
+    stem = COPY.sub("", name.removesuffix(".ipynb")[-NAME:])
     if not above:
         return (folder.stem, stem) if stem in known else (stem, stem)
     if stem not in known and len(above) > 1 and above[1] in known:

@@ -1,4 +1,4 @@
-"""Marks for one notebook: the answers run in the sandbox, the verdicts are found here."""
+"""Marks for one notebook: answers run in the sandbox, verdicts are found here."""
 
 import functools
 import hashlib
@@ -23,7 +23,7 @@ from classroom.grade.notebook import (
     which,
 )  # fmt: skip
 from classroom.grade.operations import allowed
-from classroom.grade.program import Program
+from classroom.grade.program import Program, Replay
 from classroom.grade.sandbox import Ended, Sandbox, Submission
 from classroom.inside import wire
 from classroom.variants import variant
@@ -214,7 +214,10 @@ class _Sitting:
             )
         described = self.found.get(name)
         if described is None:
-            said = f"not yet. There is no `{item.variable}` in the notebook: was its cell deleted?"
+            said = (
+                f"not yet. There is no `{item.variable}` in the notebook: "
+                "was its cell deleted?"
+            )
             return Mark(name, 0.0, item.points, said)
         try:
             right, said, cluster = judged(name, described, submission, *self.seeds)
@@ -259,12 +262,10 @@ def judged(
     right, said = bool(verdict), repr(verdict).removeprefix(f"{name}: ")
     if isinstance(answer, Program) and isinstance(exercise, Task):
         if answer.refused:
-            right, said = (
-                False,
-                (
-                    f"not yet. It runs {answer.refused}, an operation that this exercise "
-                    "does without.\nWrite it with the moves: rearrange, multiply, sum."
-                ),
+            right = False
+            said = (
+                f"not yet. It runs {answer.refused}, an operation that this exercise "
+                "does without.\nWrite it with the moves: rearrange, multiply, sum."
             )
         elif answer.ended:
             right, said = False, f"not yet. {answer.ended}"
@@ -315,12 +316,8 @@ def proven(program: Program, task: Task, seed: str) -> bool:
         inputs = _tensors(arguments)
         try:
             replay = program.record(arguments, inputs)
-            if not any(
-                _agree(program.run(replay, _tensors(other)), task, other)
-                for other in (
-                    _arguments(task, secret, sizes) for secret in _secrets(drawn, dice)
-                )
-            ):
+            secrets = [_arguments(task, x, sizes) for x in _secrets(drawn, dice)]
+            if not any(_holds(program, replay, task, secret) for secret in secrets):
                 return False
         except Exception:  # noqa: BLE001  (whatever an answer does with such sizes)
             return False
@@ -357,7 +354,15 @@ def _secrets(
         yield secret
 
 
-def _agree(output: Any, task: Task, arguments: Sequence[Any]) -> bool:
+def _holds(
+    program: Program, replay: Replay, task: Task, arguments: Sequence[Any]
+) -> bool:
+    """Whether a record gives what the reference gives, and leaves its inputs alone."""
+    inputs = _tensors(arguments)
+    before = [x.clone() for x in inputs]
+    output = program.run(replay, inputs)
+    if not all(map(torch.equal, inputs, before)):
+        return False
     right = task.function(task.reference)(*arguments)
     outputs, rights = (
         list(x) if isinstance(x, (tuple, list)) else [x] for x in (output, right)

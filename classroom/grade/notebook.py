@@ -11,8 +11,8 @@ from typing import Any
 
 BYTES = 20 * 2**20  # of a notebook
 TOO_LARGE = (
-    f"The file is larger than {BYTES // 2**20} MB: clear the outputs of the notebook and "
-    "hand it in again."
+    f"The file is larger than {BYTES // 2**20} MB: clear the outputs of the notebook "
+    "and hand it in again."
 )
 CELLS = 2000
 CHAPTERS = Path(__file__).parents[2] / "chapters" / "exercises"
@@ -122,7 +122,7 @@ def assignments(folder: Path = CHAPTERS) -> dict[str, Assignment]:
     for path in sorted(folder.glob("*.ipynb")):
         cells, _ = cells_of(path.read_bytes())
         items = [
-            Item(*match.groups())
+            Item(match[1], match[2])
             for cell in cells
             if (match := CHECK.match(cell.source)) and "solution" not in cell.identity
         ]
@@ -204,7 +204,7 @@ def renamed(
         if cell.identity == item.exercise:
             try:
                 body = ast.parse(cell.source).body
-            except (SyntaxError, ValueError, RecursionError):
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return ""
             bound = [name for node in body for name in _bound(node)]
             free = [name for name in bound if name not in taken]

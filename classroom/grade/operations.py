@@ -1,8 +1,9 @@
 """The closed list of operations that a record may have, by the names of their kernels.
 
-They are the moves (rearranging, multiplying, summing), functions of one number, and what
-makes or picks tensors. No layer's own kernel is among them, under whatever name; where
-an exercise's reference runs one, that exercise allows it.
+They are the moves (rearranging, multiplying, summing), functions of one number, and
+what makes or picks tensors. No layer's own kernel is among them, under whatever name;
+where an exercise's reference runs one, that exercise allows it. Nor is what shows
+memory as it was left, such as ``resize_``: the right output may have been there.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ OPERATIONS = frozenset(
     split split_with_sizes chunk unbind cat concat stack hstack vstack flip roll rot90
     diagonal diag diag_embed tril triu tril_ triu_ repeat repeat_interleave tile unfold
     as_strided movedim swapaxes flatten unflatten alias detach detach_ clone contiguous
-    lift lift_fresh lift_fresh_copy copy_ copy _to_copy to resize_ constant_pad_nd
+    lift lift_fresh lift_fresh_copy copy_ copy _to_copy to constant_pad_nd
     reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d
     select_scatter slice_scatter diagonal_scatter expand_copy permute_copy
 
@@ -28,8 +29,8 @@ OPERATIONS = frozenset(
     zeros ones empty full eye arange linspace scalar_tensor zeros_like ones_like
     empty_like full_like new_zeros new_ones new_empty new_full empty_strided
     new_empty_strided fill_ fill zero_ zero rand rand_like randn randn_like randint
-    randint_like randperm bernoulli bernoulli_ uniform_ normal_ tril_indices triu_indices
-    _efficientzerotensor
+    randint_like randperm bernoulli bernoulli_ uniform_ normal_ tril_indices
+    triu_indices _efficientzerotensor
 
     add add_ sub sub_ rsub mul mul_ div div_ neg neg_ abs abs_ pow pow_ square square_
     sqrt sqrt_ rsqrt rsqrt_ reciprocal reciprocal_ exp exp_ exp2 expm1 expm1_ log log_
@@ -41,8 +42,8 @@ OPERATIONS = frozenset(
     heaviside copysign polar complex real imag view_as_real view_as_complex conj _conj
     leaky_relu leaky_relu_ elu elu_ gelu silu silu_ mish softplus hardtanh hardtanh_
     hardsigmoid hardswish log_sigmoid_forward prelu _prelu_kernel softshrink hardshrink
-    celu selu rrelu_with_noise glu _softmax _log_softmax logsumexp cumsum cumsum_ cumprod
-    cumprod_ cummax cummin logcumsumexp diff
+    celu selu rrelu_with_noise glu _softmax _log_softmax logsumexp cumsum cumsum_
+    cumprod cumprod_ cummax cummin logcumsumexp diff
 
     eq ne lt le gt ge eq_ ne_ lt_ le_ gt_ ge_ equal isnan isinf isfinite logical_and
     logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
@@ -61,12 +62,21 @@ OPERATIONS = frozenset(
     im2col col2im
     """.split()  # noqa: SIM905  (lines of names are read more easily)
 )
-FRESH = frozenset("empty empty_like new_empty empty_strided new_empty_strided".split())
+FRESH = frozenset(
+    {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
+)
 """What gives memory as it is: filled with zeros in a replay, the same each time."""
 
 PRODUCTS = frozenset(
-    "mm bmm mv dot vdot addmm addmm_ addmv addbmm baddbmm baddbmm_ addr _trilinear".split()
-)
+    {
+        "mm", "bmm", "mv", "dot", "vdot", "addmm", "addmm_", "addmv", "addbmm",
+        "baddbmm", "baddbmm_", "addr", "_trilinear",
+    }
+)  # fmt: skip
+FUSED = frozenset({"addmm", "addmv", "addbmm", "baddbmm", "addr"})
+"""A product and a sum in one: an exercise without one of them is without all."""
+BY_KERNEL = {"fold": "col2im", "unfold": "im2col"}
+"""Functions whose kernel has another name."""
 PRODUCTS_BY_NAME = frozenset({"matmul", "einsum", "mm", "bmm"})
 """An exercise without two of these is without all kernels that multiply and sum."""
 
@@ -79,6 +89,9 @@ def allowed(without: Iterable[str], reference: Iterable[str]) -> frozenset[str]:
         reference: the kernels that its reference runs; they are always allowed.
     """
     names = {name.strip("_") for name in without}
+    names |= {BY_KERNEL[name] for name in names & BY_KERNEL.keys()}
+    if names & FUSED:
+        names |= FUSED
     if len(names & PRODUCTS_BY_NAME) > 1:
         names |= {name.strip("_") for name in PRODUCTS}
     kept = {name for name in OPERATIONS if name.strip("_") not in names}

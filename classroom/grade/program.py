@@ -7,11 +7,12 @@ the inputs, by patching torch, or by switching off what watches: it is all over 
 
 import builtins
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.overrides import _get_current_function_mode, handle_torch_function
 from torch.utils._pytree import tree_flatten, tree_leaves
 
@@ -19,11 +20,15 @@ from classroom.grade.operations import FRESH
 from classroom.grade.sandbox import Ended, Submission
 from classroom.inside import wire
 
-ELEMENTS = 2**24  # of a tensor in a replay
+ELEMENTS = 2**26  # that the operations of a replay read and write, together
 
 
 class Refused(Exception):  # noqa: N818  (the answer did it)
     """A record has an operation that is not on the list."""
+
+
+class TooMuch(Exception):  # noqa: N818
+    """A replay would take more memory, or longer, than any answer needs."""
 
 
 class Replay:
@@ -51,26 +56,29 @@ class Replay:
 
         Raises:
             Refused: an operation is not on the list.
+            TooMuch: the tensors have too many numbers, together.
         """
         known = dict(enumerate(inputs))
         known |= {-1 - i: x.clone() for i, x in enumerate(self.constants)}
-        count = len(inputs)
+        count, left = len(inputs), ELEMENTS
         for name, given, named, graded in self.operations:
             kernel = self.kernel(name)
             args = [wire.decode(x, known.__getitem__) for x in given]
             kwargs = {k: wire.decode(x, known.__getitem__) for k, x in named.items()}
             with torch.set_grad_enabled(bool(graded) and torch.is_grad_enabled()):
                 result = kernel(*args, **kwargs)
-            for x in tree_leaves(result):
-                if isinstance(x, Tensor):
-                    known[count] = x
-                    count += 1
+            for x in _tensors(result):
+                known[count] = x
+                count += 1
+            left -= sum(x.numel() for x in _tensors([args, kwargs, result]))
+            if left < 0:
+                raise TooMuch
             if self.simple(name) in FRESH:
                 with torch.no_grad():
                     result.zero_()
         return wire.decode(self.returned, known.__getitem__)
 
-    def kernel(self, name: str) -> Callable[..., Any]:
+    def kernel(self, name: str) -> OpOverload:
         """The operation of that name, if it is on the list.
 
         Raises:
@@ -79,7 +87,9 @@ class Replay:
         if self.simple(name) not in self.allowed:
             raise Refused(self.simple(name)[:80])
         _, packet, overload = name.split(".")
-        found: Callable[..., Any] = getattr(getattr(torch.ops.aten, packet), overload)
+        found = getattr(getattr(torch.ops.aten, packet), overload)
+        if not isinstance(found, OpOverload):  # ``aten.add.__setattr__``
+            raise Refused(str(name)[:80])
         return found
 
     @staticmethod
@@ -110,17 +120,23 @@ class Program:
         self.records: dict[bytes, Replay | Exception] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        inputs = [x for x in tree_leaves(list(arguments)) if isinstance(x, Tensor)]
+        """The output of its record, or what the answer raised."""
+        inputs = _tensors(list(arguments))
         replay = self.record(arguments, inputs)
         announce(replay.names, inputs)
         return self.run(replay, inputs)
 
     def run(self, replay: Replay, inputs: Sequence[Tensor]) -> Any:
         """The output of a record, on these inputs."""
+        if self.ended:
+            raise TooMuch
         try:
             return replay(inputs)
         except Refused as error:
             self.refused = str(error)
+            raise
+        except TooMuch:
+            self.ended = self.ended or "What it does takes too much memory or time."
             raise
 
     def record(self, arguments: Sequence[Any], inputs: Sequence[Tensor]) -> Replay:
@@ -156,6 +172,10 @@ class Program:
         if "raised" in message:
             return error_like(*map(str, message["raised"]))
         return Replay(message, constants, self.allowed)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
 
 
 def error_like(name: str, said: str) -> Exception:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from classroom.grade.batch import kept
+from classroom.grade.batch import kept, place
 
 SNIPPETS = 3  # of a mistake
 MISTAKES = "mistakes.txt"
@@ -154,8 +154,6 @@ def _kind(mark: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _student(results: Path, result: Mapping[str, Any]) -> None:
-    from classroom.grade.batch import place
-
     name = place(results, result["student"], result["assignment"])
     page = results / "students" / name.parent.name
     _text(page / f"{name.stem}.html", "".join(_page(result)))
@@ -211,8 +209,9 @@ def _class(
     exercises = sorted({*kinds, *rights})
     for exercise in exercises:
         wrong = sum(kind.count for kind in kinds.get(exercise, {}).values())
+        name = html.escape(exercise)
         yield (
-            f'<tr><td><a href="#{html.escape(exercise)}">{html.escape(exercise)}</a></td>'
+            f'<tr><td><a href="#{name}">{name}</a></td>'
             f'<td class="number">{rights.get(exercise, 0)}</td>'
             f'<td class="number">{wrong}</td></tr>'
         )
@@ -227,9 +226,10 @@ def _class(
             if cluster:
                 line = html.escape(f"{exercise} {cluster} What it does wrong.")
                 yield (
-                    '<p class="quiet">No known mistake. To name it, in mistakes.txt:</p>'
-                    f'<pre>{line}</pre><pre class="said">{html.escape(kind.said)}</pre>'
+                    '<p class="quiet">No known mistake. To name it, in mistakes.txt:'
+                    f"</p><pre>{line}</pre>"
                 )
+                yield f'<pre class="said">{html.escape(kind.said)}</pre>'
             for snippet in kind.snippets:
                 yield f"<pre>{html.escape(snippet)}</pre>"
             yield "</article>"

@@ -1,4 +1,4 @@
-"""Where answers run: apart from the network, the files, other answers and the grader."""
+"""Where answers run: apart from network, files, other answers and the grader."""
 
 import importlib.util
 import os

@@ -51,7 +51,7 @@ class Record(TorchDispatchMode):
     """What a call runs, below autograd: each operation with its arguments."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Any] = []
         self.constants: list[Tensor] = []
         self.alive: list[Tensor] = list(inputs)  # so that no id is used twice

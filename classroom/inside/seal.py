@@ -24,7 +24,11 @@ REFUSED = {
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
     "perf_event_open": (298, 241), "io_uring_setup": (425, 425),
     "userfaultfd": (323, 282), "socket": (41, 198), "connect": (42, 203),
-    "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
+    "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438),
+    # Memory that no limit counts.
+    "shmget": (29, 194), "msgget": (68, 186), "mq_open": (240, 180),
+    "memfd_create": (319, 279),
 }  # fmt: skip
 CLONE, CLONE3 = (56, 220), (435, 435)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -115,4 +119,4 @@ def refuse_system_calls() -> bool:
     )
     filtered = struct.pack("@HxxxxxxP", len(code), ctypes.addressof(program))
     LIBC.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    return LIBC.prctl(SECCOMP, FILTER, filtered, 0, 0) == 0
+    return bool(LIBC.prctl(SECCOMP, FILTER, filtered, 0, 0) == 0)

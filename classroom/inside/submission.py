@@ -42,7 +42,7 @@ def serve(channel: socket.socket) -> None:
 
 
 def book(answers: dict[str, Any]) -> dict[str, Any]:
-    """The namespace in which the cells run, with a classroom that only takes answers."""
+    """The namespace of the cells, with a classroom that only takes answers."""
 
     class Classroom(types.ModuleType):
         def __getattr__(self, name: str) -> Any:
@@ -94,7 +94,7 @@ def compiles(source: str) -> bool:
 
 
 def described(answer: Any) -> Any:
-    """What the grader is told of an answer: a value, a line, or that it can be called."""
+    """What the grader is told of an answer: a value, a line, or that it is called."""
     if isinstance(answer, (Recipe, Rearrange, Reduce)):
         operation = answer.operation if isinstance(answer, Reduce) else None
         return ["line", type(answer).__name__, str(answer.line), operation]

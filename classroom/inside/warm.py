@@ -1,8 +1,8 @@
 """The process in the sandbox that has torch loaded, and forks one for each submission.
 
-It never runs a line of a submission itself. The grader talks to it over a socket that no
-submission has: ``r`` and an open channel start a process for a submission, ``k`` ends it, and ``d``
-ends it when it may have ended by itself, and asks how.
+It never runs a line of a submission itself. The grader talks to it over a socket that
+no submission has: ``r`` and an open channel start a process for a submission, ``k``
+ends it, and ``d`` ends it when it may have ended by itself, and asks how.
 """
 
 import gc

@@ -1,8 +1,8 @@
 """Messages between the grader and an answer: JSON and tensors, never a pickle.
 
 A message is two lengths of four bytes, JSON, and tensors in the format of safetensors.
-In the JSON, what JSON lacks is written as a list with a mark in front: ``["tensor", 0]``
-is the first of the tensors, ``["tuple", ...]`` a tuple. What comes from an answer is
+In the JSON, what JSON lacks is a list with a mark in front: ``["tensor", 0]`` is the
+first of the tensors, ``["tuple", ...]`` a tuple. What comes from an answer is
 untrusted, so reading it can only give numbers, texts, tensors and collections of these.
 """
 
@@ -55,26 +55,33 @@ def encode(value: Any, tensor: Callable[[Tensor], Any]) -> Any:
     """
     if isinstance(value, Tensor):
         return tensor(value)
-    for mark, single in SINGLES.items():
-        if value is single:
-            return [mark]
-    for plain in (bool, int, float, str):
-        if isinstance(value, plain):
-            return (
-                ["number", str(value)]
-                if plain is int and abs(value) > 2**60
-                else (plain(value))
-            )
     if isinstance(value, np.generic):
-        return encode(value.item(), tensor)
+        value = value.item()
     if isinstance(value, np.ndarray):
         return ["array", tensor(torch.from_numpy(np.array(value)))]
+    if isinstance(value, (bool, int, float, str)):
+        return _scalar(value)
     for mark, kind in COLLECTIONS.items():
         if isinstance(value, kind):  # type: ignore[arg-type]
             return [mark, *(encode(item, tensor) for item in value)]
     if isinstance(value, dict):
         pairs = ([str(key), encode(item, tensor)] for key, item in value.items())
         return ["dict", *pairs]
+    return _mark(value)
+
+
+def _scalar(value: float | str) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if abs(value) <= 2**60 else ["number", str(int(value))]
+    return float(value) if isinstance(value, float) else str(value)
+
+
+def _mark(value: Any) -> list[str]:
+    for mark, single in SINGLES.items():
+        if value is single:
+            return [mark]
     if isinstance(value, (torch.dtype, torch.layout, torch.memory_format)):
         return ["torch", str(value).removeprefix("torch.")]
     if isinstance(value, torch.device):
@@ -91,10 +98,6 @@ def decode(value: Any, tensor: Callable[[Any], Tensor]) -> Any:
     if not isinstance(value, list):
         return value
     mark, *rest = value or [""]
-    if mark in SINGLES:
-        return SINGLES[mark]
-    if mark == "number":
-        return int(rest[0][:4000])
     if mark == "tensor":
         return tensor(rest[0])
     if mark == "array":
@@ -103,14 +106,21 @@ def decode(value: Any, tensor: Callable[[Any], Tensor]) -> Any:
         return COLLECTIONS[mark]([decode(item, tensor) for item in rest])
     if mark == "dict":
         return {str(key): decode(item, tensor) for key, item in rest}
-    if mark == "torch":
-        found = getattr(torch, str(rest[0]), None)
-        if isinstance(found, (torch.dtype, torch.layout, torch.memory_format)):
-            return found
+    return _marked(mark, *map(str, rest[:1]))
+
+
+def _marked(mark: str, name: str = "") -> Any:
+    if mark in SINGLES:
+        return SINGLES[mark]
+    if mark == "number":
+        return int(name[:4000])
     if mark == "device":
         return torch.device("cpu")
     if mark == "stranger":
-        return stranger(str(rest[0]))
+        return stranger(name)
+    found = getattr(torch, name, None) if mark == "torch" else None
+    if isinstance(found, (torch.dtype, torch.layout, torch.memory_format)):
+        return found
     raise BrokenMessage(f"a value marked {mark!r}")
 
 
