@@ -3,10 +3,10 @@
     python tools/pdf.py                                   _build/layers.pdf
     python tools/pdf.py chapters/linear chapters/norm     only these pages
 
-Chromium prints each page, with its outline (site/static/print.css and print.js say how a
-page is printed); pypdf binds them: the numbers of the pages go on, the bookmarks are one
-tree, and a link to another page of the site leads to that page of the book. A link to
-what is not in it leads to the site, if `BOOK_URL` says where that is, or is no link.
+Chromium prints each page, with its outline (site/static/print.css and print.js say how
+a page is printed); pypdf binds them: the numbers of the pages go on, the bookmarks are
+one tree, and a link to another page of the site leads to that page of the book. A link
+to what is not in it leads to the site, if `BOOK_URL` says where that is, or is no link.
 """
 
 import argparse
@@ -49,7 +49,8 @@ FLAGS = [
     "--disable-component-update",
 ]
 
-CONTENTS = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+CONTENTS = """<!DOCTYPE html><html lang="en"><meta charset="utf-8">
+<title>{title}</title>
 <style>
 @page {{ size: A4; margin: 25mm 22mm; }}
 body {{ color: #16181c; font: 10.5pt/1.5 Charter, "Noto Serif", Georgia, serif; }}
@@ -85,9 +86,10 @@ class Sheet:
 def order(toc: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The pages of the book and what they are, in their order.
 
-    >>> toc = {"parts": [{"chapters": [
-    ...     {"file": "chapters/norm", "sections": [{"file": "chapters/reference/norm"}]},
-    ...     {"file": "site/api/index"}, {"file": "chapters/pool"}]}]}
+    >>> norm = {"file": "chapters/norm"}
+    >>> norm["sections"] = [{"file": "chapters/reference/norm"}]
+    >>> others = [{"file": "site/api/index"}, {"file": "chapters/pool"}]
+    >>> toc = {"parts": [{"chapters": [norm, *others]}]}
     >>> [page for _, page in order(toc)]
     ['chapters/norm', 'chapters/pool', 'chapters/reference/norm']
     """
@@ -137,8 +139,8 @@ def read(site: Path, part: str, name: str) -> Sheet:
 def print_sheet(page: Page, sheet: Sheet, first: int, places: set[str]) -> None:
     """Prints a page of the site, its pages numbered from `first`.
 
-    Chromium writes down where a place is only if a link on the same page leads to it, so
-    the page gets a link to each place that another page leads to.
+    Chromium writes down where a place is only if a link on the same page leads to it,
+    so the page gets a link to each place that another page leads to.
     """
     page.goto(sheet.path.as_uri())
     page.wait_for_load_state("load")
@@ -146,9 +148,10 @@ def print_sheet(page: Page, sheet: Sheet, first: int, places: set[str]) -> None:
         """([first, places]) => {
             document.documentElement.style.counterReset = `page ${first - 1}`;
             const known = places.filter(place => document.getElementById(place));
-            document.querySelector("article.bd-article").insertAdjacentHTML("afterbegin",
-                `<div style="position: absolute; font-size: 1px; color: transparent">` +
-                known.map(place => `<a href="#${place}">.</a>`).join("") + "</div>");
+            const links = known.map(place => `<a href="#${place}">&#8203;</a>`).join("");
+            document.querySelector("article.bd-article").insertAdjacentHTML(
+                "afterbegin",
+                `<div style="position: absolute; font-size: 1px">${links}</div>`);
         }""",
         [first, sorted(places)],
     )
@@ -159,7 +162,9 @@ def print_sheet(page: Page, sheet: Sheet, first: int, places: set[str]) -> None:
 def on_paper(page: Page) -> PdfReader:
     """What the browser prints of the page that it shows."""
     return PdfReader(
-        io.BytesIO(page.pdf(outline=True, tagged=True, prefer_css_page_size=True))
+        io.BytesIO(
+            page.pdf(outline=True, print_background=True, prefer_css_page_size=True)
+        )
     )
 
 
@@ -264,7 +269,7 @@ class Binder:
             start = self.writer.get_page_number(self.pages[sheet.name][0])
             if sheet.part not in parts:
                 parts[sheet.part] = self.writer.add_outline_item(
-                    sheet.part, page_number=start
+                    title=sheet.part, page_number=start
                 )
             self.branch(printed, printed.outline, start, parts[sheet.part])
 
@@ -278,7 +283,7 @@ class Binder:
                 number = start + (printed.get_destination_page_number(item) or 0)
                 title = re.sub(r"\s*#$", "", str(item.title))
                 last = self.writer.add_outline_item(
-                    title,
+                    title=title,
                     page_number=number,
                     parent=parent,
                     fit=Fit.xyz(top=item.top),
@@ -311,12 +316,38 @@ def bind(browser: Browser, site: Path, sheets: Sequence[Sheet]) -> PdfWriter:
             binder.add(sheet.name, sheet.printed)
     page.context.close()
     binder.link(sheets)
-    binder.writer.add_outline_item("Contents", page_number=1)
+    binder.writer.add_outline_item(title="Contents", page_number=1)
     binder.outline(sheets)
     told = about()
     binder.writer.add_metadata({"/Title": told["title"], "/Author": told["author"]})
     binder.writer.compress_identical_objects(remove_duplicates=True)
     return binder.writer
+
+
+def chromium() -> str:
+    """Where the browser is that prints.
+
+    Raises:
+        PaperError: There is none.
+    """
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        raise PaperError("no Chromium found, which prints the pages: install it")
+    return found
+
+
+def chosen(site: Path, names: Sequence[str]) -> list[Sheet]:
+    """The sheets of the book, or those that are named.
+
+    Raises:
+        PaperError: A name is no page's, or a page is not in the site.
+    """
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    parts = {name: part for part, name in order(toc)}
+    for name in names:
+        if name not in parts:
+            raise PaperError(f"no page of the book is called {name!r}: see _toc.yml")
+    return [read(site, parts[name], name) for name in names or parts]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -328,23 +359,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--site", type=Path, default=SITE)
     parser.add_argument("--output", type=Path, default=ROOT / "_build" / "layers.pdf")
     options = parser.parse_args(arguments)
-    site = options.site.resolve()
     try:
-        browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-        if browser_path is None:
-            raise PaperError("no Chromium found, which prints the pages; install it")
-        toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-        known = {name: part for part, name in order(toc)}
-        for name in options.pages:
-            if name not in known:
-                raise PaperError(f"no page is called {name!r}: see _toc.yml")
-        wanted = options.pages or known
-        sheets = [read(site, known[name], name) for name in wanted]
+        sheets = chosen(options.site.resolve(), options.pages)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=browser_path, args=FLAGS
-            )
-            book = bind(browser, site, sheets)
+            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            book = bind(browser, options.site.resolve(), sheets)
             browser.close()
         book.write(options.output)
     except PaperError as error:

@@ -18,7 +18,7 @@ addEventListener("beforeprint", () => {
     const summary = fold.querySelector("summary");
     const content = [...fold.childNodes].filter((node) => node !== summary);
     const shown = summary.querySelector(".collapsed") ?? summary;
-    const label = shown.textContent.trim().replace(/^Show the c/, "C");
+    const label = shown.textContent.trim().replace(/^Show (.)/, (_, first) => first.toUpperCase());
     const number = index + 1;
     const from = document.createElement("p");
     from.className = "to-fold";
