@@ -4,8 +4,9 @@
     python tools/book.py offline     the same, and _build/layers-offline.zip
 
 Sphinx by itself would keep a page that was deleted, and be silent the second time about
-a fault that it has reported once: so all pages are built, beside the last good site, and
-take its place when they are whole. A second run at the same time waits for the first.
+a fault that it has reported once: so all pages are built, beside the last good site,
+and take its place when they are whole. A second run at the same time waits for the
+first.
 """
 
 import argparse
@@ -71,9 +72,9 @@ def build(root: Path) -> int:
         started = fresh / "started"
         started.write_text(settings(), encoding="utf-8")
         builder = Path(sys.executable).parent / "jupyter-book"
-        command = [builder, "build", ".", "-q", "-W", "-n", "--keep-going"]
+        command = [str(builder), "build", ".", "-q", "-W", "-n", "--keep-going"]
         status = subprocess.run(
-            [*command, "--path-output", fresh], cwd=root, check=False
+            [*command, "--path-output", str(fresh)], cwd=root, check=False
         ).returncode
         if status:
             return status

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PageObject, PdfReader, PdfWriter
@@ -148,7 +148,7 @@ def print_sheet(page: Page, sheet: Sheet, first: int, places: set[str]) -> None:
         """([first, places]) => {
             document.documentElement.style.counterReset = `page ${first - 1}`;
             const known = places.filter(place => document.getElementById(place));
-            const links = known.map(place => `<a href="#${place}">&#8203;</a>`).join("");
+            const links = known.map(to => `<a href="#${to}">&#8203;</a>`).join("");
             document.querySelector("article.bd-article").insertAdjacentHTML(
                 "afterbegin",
                 `<div style="position: absolute; font-size: 1px">${links}</div>`);
@@ -266,7 +266,7 @@ class Binder:
         parts: dict[str, IndirectObject] = {}
         for sheet in sheets:
             printed = self.printed[sheet.name]
-            start = self.writer.get_page_number(self.pages[sheet.name][0])
+            start = self.writer.get_page_number(self.pages[sheet.name][0]) or 0
             if sheet.part not in parts:
                 parts[sheet.part] = self.writer.add_outline_item(
                     title=sheet.part, page_number=start
