@@ -1,11 +1,11 @@
-"""Each page as a notebook and as a script that run by themselves, and where to run them.
+"""Each page as a notebook and as a script that run by themselves, and where to run it.
 
 The notebook of a page gets a first cell that installs what the page imports, and its
 citations as text: what stands in the repository is for readers of the site. With the
 address of the repository in `BOOK_REPOSITORY`, as in
 `BOOK_REPOSITORY=https://github.com/someone/layers make book`, that cell installs from
-there, and pages have buttons for Colab, which opens the notebook from the branch that the
-site is published on, and for Binder.
+there, and pages have buttons for Colab, which opens the notebook from the branch that
+the site is published on, and for Binder.
 """
 
 import os
@@ -106,12 +106,10 @@ def script(notebook: nbformat.NotebookNode) -> str:
             body = "\n".join(
                 f"    {line}".rstrip() for line in cell.source.splitlines()
             )
-            told = "    sys.last_value = error\n    print(error)"
-            parts.append(f"try:\n{body}\nexcept Exception as error:\n{told}")
+            parts.append(f"try:\n{body}\nexcept Exception as error:\n    print(error)")
         else:
             parts.append(cell.source)
-    needs_sys = any("sys.last_value" in part for part in parts)
-    return "\n\n".join(["import sys", *parts] if needs_sys else parts) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def cited_works(path: Path) -> dict[str, str]:
@@ -176,7 +174,7 @@ def _offer(
         return
 
     def link(url: str, text: str, tooltip: str) -> dict[str, str]:
-        label = f"download-{text.split()[0].lower().strip('.')}-button"
+        label = f"download-{text.lower()}-button"
         return {
             "type": "link", "url": url, "text": text, "tooltip": tooltip,
             "label": label,
