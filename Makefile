@@ -7,13 +7,6 @@ BIN = .venv/bin
 ASKED = $(if $(filter file,$(origin PYTHON)),,--this-python)
 ENVIRONMENT = $(PYTHON) -I -S tools/environment.py $(ASKED)
 
-# What the website is made from. When any of it is newer than the last good build, all
-# pages are built: Sphinx by itself would keep a page that was deleted, and be silent
-# the second time about a fault that it has reported once.
-SOURCES = Makefile _config.yml _toc.yml chapters constraints.txt index.ipynb layerlib \
-	requirements.txt site
-CHANGED = $$(find $(SOURCES) -name __pycache__ -prune -o -newer _build/done -print)
-
 # Two workers with a thread each: with more threads than cores torch takes many times as
 # long. The notebooks were run with as many threads as there are cores, so this shows,
 # too, that no printed number depends on that. What is compiled is kept, whatever the
@@ -29,19 +22,24 @@ NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book test check lab notebooks bench noticed release grade format constraints \
-	clean
+.PHONY: help book offline pdf test check lab notebooks bench noticed release grade \
+	format constraints clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 book: ## build the website and say which file to open
 	@$(ENVIRONMENT) book
-	@if ! [ -f _build/done ] || [ -n "$(CHANGED)" ]; then \
-		rm -rf _build && mkdir _build && touch _build/started && \
-		$(BIN)/jupyter-book build . -q -W -n --keep-going && \
-		mv _build/started _build/done; fi
-	@echo "Open $(CURDIR)/_build/html/index.html"
+	@$(BIN)/python tools/book.py
+
+offline: ## pack the website into an archive that works from a disk
+	@$(ENVIRONMENT) book
+	@$(BIN)/python tools/book.py offline
+
+pdf: ## print the book, stories and then references, into one PDF
+	@$(ENVIRONMENT) test
+	@$(BIN)/python tools/book.py
+	@$(BIN)/python tools/pdf.py
 
 test: ## check everything: code, types, tests, each number in the book, the website
 	@$(ENVIRONMENT) test
@@ -62,7 +60,8 @@ lab: ## open the chapters in JupyterLab
 	@# JupyterLab strips the pictures from a notebook that it has not been told to trust.
 	@$(BIN)/jupyter trust $(NOTARY) index.ipynb chapters/*.ipynb chapters/*/*.ipynb \
 		>.venv/trusted
-	@$(BIN)/python -m jupyterlab $(NOTARY) index.ipynb
+	@# A notebook that is saved keeps its canonical form; root may open it, too.
+	@$(BIN)/python -m jupyterlab $(NOTARY) --config=tools/lab.py index.ipynb
 
 notebooks: ## run all notebooks again and bring them into their canonical form
 	@$(ENVIRONMENT) book

@@ -23,6 +23,7 @@ import argparse
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ except ImportError:  # Windows: two runs at once are then not kept apart
 
 OLDEST = (3, 11)
 # Measured with a CPU build of torch: 1.6 for the book, 1.9 for the tests, and pip's own
-# files while it installs.
+# files while it installs. With the build for CUDA, Linux's default, it is 6.3.
 GIGABYTES = 3
 # A set holds those before it, so a test environment is a book environment too.
 SETS = {
@@ -100,12 +101,27 @@ class Environment:
         stamp = self.folder / STAMP
         if not (self.python.exists() and stamp.exists()):
             return False
-        return self.fingerprint(name) in stamp.read_text(encoding="utf-8").splitlines()
+        lines = set(stamp.read_text(encoding="utf-8").splitlines())
+        # What is not there any more was deleted by hand; what came is the reader's own.
+        gone = lines - {f"holds {entry}" for entry in self.entries()}
+        return self.fingerprint(name) in lines and not any(
+            line.startswith("holds ") for line in gone
+        )
+
+    def entries(self) -> Iterator[str]:
+        """Yields the scripts and packages, and what is in each package's folder."""
+        scripts = self.python.parent
+        for place in (scripts, *self.folder.glob("lib/python*/site-packages"),
+                      self.folder / "Lib" / "site-packages"):  # fmt: skip
+            for path in [*place.glob("*"), *place.glob("*/*")]:
+                if "__pycache__" not in path.parts:
+                    yield path.relative_to(self.folder).as_posix()
 
     def works(self) -> bool:
         """Whether the environment has a Python new enough, in place, and with pip."""
         command = self.settings().get("command", "")
-        moved = bool(command) and not command.endswith(str(self.folder))
+        folder = re.search(r" -m venv (?:--\S+ )*(.*)$", command)
+        moved = bool(folder) and folder[1] != str(self.folder)  # type: ignore[index]
         if moved or self.version() < OLDEST or not self.python.exists():
             return False
         probe = [str(self.python), "-I", "-c", "import pip"]
@@ -142,7 +158,8 @@ class Environment:
             self.pip("install", *PACKAGE)
             held = list(SETS)[: list(SETS).index(name) + 1]
             prints = "".join(self.fingerprint(each) + "\n" for each in held)
-            stamp.write_text(prints, encoding="utf-8")
+            holds = "".join(f"holds {entry}\n" for entry in sorted(self.entries()))
+            stamp.write_text(prints + holds, encoding="utf-8")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -231,10 +248,10 @@ class Environment:
             show_progress("")
         remove(scratch)
         if process.returncode:
-            raise EnvironmentFailure(
-                f"{diagnosis(output, process.returncode)} The full log is {self.log}; "
-                "the next run goes on from here."
-            )
+            problem = diagnosis(output, process.returncode)
+            # The same Python would meet the same fault again.
+            on = "" if "no build" in problem else "; the next run goes on from here"
+            raise EnvironmentFailure(f"{problem} The full log is {self.log}{on}.")
         return output
 
     def write_constraints(self) -> None:
@@ -308,6 +325,13 @@ def diagnosis(output: str, status: int) -> str:
     for meaning, pattern in said.items():
         if re.search(pattern, output):
             return meaning
+    missing = re.search(r"No matching distribution found for (\S+)", output)
+    if missing:
+        here = ".".join(map(str, sys.version_info[:2]))
+        return (
+            f"There is no build of {missing[1]} for Python {here} on this system, as far "
+            "as pip's index knows: try another, as in make book PYTHON=python3.13."
+        )
     errors = re.findall(r"^(?:ERROR|error): (.*)$", output, re.MULTILINE)
     return f"pip ended with status {status}: {(errors or ['no reason given'])[-1]}"
 
@@ -330,6 +354,8 @@ def remove(path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the command line says; returns 1, after one line, when it cannot."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # into a file, too: before an error
+        sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
