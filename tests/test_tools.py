@@ -4,9 +4,11 @@ import ast
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from packaging.requirements import Requirement
 
-from tools import environment, notebooks
+from tools import book, environment, notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -159,6 +161,40 @@ def test_environment_without_a_python_is_made_afresh(made):
     assert made.is_made("test")
 
 
+def test_environment_that_was_half_deleted_is_made_whole(made):
+    packages = next(made.folder.glob("lib/python*/site-packages"))
+    (packages / "layerlib.py").unlink()
+    (packages / "readers_own.py").touch()
+    assert not made.is_made("test")
+    made.make("test")
+    assert made.is_made("test")
+    (packages / "readers_own.py").unlink()
+    assert (packages / "layerlib.py").exists()
+
+
+def test_environment_moved_to_the_end_of_its_old_path_is_made_afresh(made, monkeypatch):
+    command = f"/usr/bin/python3 -m venv /old{made.folder}"
+    settings = {**made.settings(), "command": command}
+    assert made.works()
+    monkeypatch.setattr(made, "settings", lambda: settings)
+    assert not made.works()
+
+
+def test_progress_comes_before_the_error_in_a_file_too(house, tmp_path):
+    (house.root / "requirements.txt").write_text("no-such-package-anywhere==0\n")
+    command = [sys.executable, environment.__file__, "book", f"--root={house.root}"]
+    written = tmp_path / "log"
+    with written.open("w") as log:
+        environment_of_pip = {**os.environ, "PIP_NO_INDEX": "1"}
+        done = subprocess.run(
+            command, stdout=log, stderr=log, check=False, env=environment_of_pip
+        )
+    first, *_, last = written.read_text().splitlines()
+    assert (done.returncode, first.split()[0]) == (1, "Making")
+    assert "has no build of no-such-package-anywhere==0 for Python" in last
+    assert "goes on from here" not in last
+
+
 def test_moved_environment_is_made_afresh(made, tmp_path):
     shutil.copytree(made.root, tmp_path / "moved", symlinks=True)
     moved = environment.Environment(tmp_path / "moved")
@@ -252,7 +288,7 @@ ERROR: No matching distribution found for a==1
         (DEBIAN, "lacks venv or pip: on Debian and Ubuntu, `sudo apt install"),
         ("/usr/bin/python3: No module named venv", "lacks venv or pip"),
         (OFFLINE, "pip cannot reach its package index"),
-        (SHAKY, "pip ended with status 1: No matching distribution found for a==1"),
+        (SHAKY, "pip's index has no build of a==1 for Python"),
         ("", "pip ended with status 1: no reason given"),
     ],
 )
@@ -660,11 +696,15 @@ def test_default_python_is_not_one_that_was_asked_for():
 def small_book(tmp_path):
     """A book of two pages, built by the Makefile with the tools of this environment."""
     root = tmp_path / "a small book"
-    for name in ("chapters", "layerlib", "site", ".venv/bin"):
+    for name in ("chapters", "layerlib", "site", "tools", ".venv/bin"):
         (root / name).mkdir(parents=True)
     builder = root / ".venv/bin/jupyter-book"
     builder.symlink_to(Path(sys.executable).parent / builder.name)
+    (root / ".venv/bin/python").symlink_to(sys.executable)
+    (root / ".venv/lib").symlink_to(Path(sys.prefix) / "lib")
+    shutil.copy(Path(sys.prefix) / "pyvenv.cfg", root / ".venv")
     shutil.copy(ROOT / "Makefile", root)
+    shutil.copy(ROOT / "tools/book.py", root / "tools")
     for name in ("constraints.txt", "requirements.txt"):
         (root / name).touch()
     (root / "_config.yml").write_text('title: Small\nexclude_patterns: [".*"]\n')
@@ -687,6 +727,7 @@ def test_faulty_book_fails_each_time_and_a_mended_one_is_whole(small_book):
         failed = build(small_book)
         assert failed.returncode != 0
         assert "cross-reference target not found: 'missing.md'" in failed.stderr
+        assert "The book has faults, named above" in failed.stderr
 
     page = small_book / "chapters/page.md"
     page.write_text("# Page\n")
@@ -699,6 +740,10 @@ def test_faulty_book_fails_each_time_and_a_mended_one_is_whole(small_book):
     again = build(small_book)
     assert (again.returncode, again.stdout) == (0, f"Open {html}/index.html\n")
 
+    page.write_text("# Page\n\n[there](missing.md)\n")
+    assert build(small_book).returncode != 0
+    assert (html / "chapters/page.html").exists()  # the last good one
+
     page.unlink()
     (small_book / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     assert build(small_book).returncode == 0
@@ -710,7 +755,7 @@ def test_faulty_book_fails_each_time_and_a_mended_one_is_whole(small_book):
 def test_change_in_a_source_builds_the_book_again(small_book, source):
     builder = small_book / ".venv/bin/jupyter-book"
     builder.unlink()
-    builder.write_text("#!/bin/sh\necho built\n")
+    builder.write_text('#!/bin/sh\necho built\nmkdir -p "${8}/_build/html"\n')
     builder.chmod(0o755)
     long_ago = 1_000_000_000
     for path in [*small_book.rglob("*")]:
@@ -723,6 +768,97 @@ def test_change_in_a_source_builds_the_book_again(small_book, source):
     later = (small_book / "_build/done").stat().st_mtime + 1
     os.utime(changed, (later, later))
     assert "built" in build(small_book).stdout
+
+
+def test_second_build_waits_and_does_not_build_again(small_book):
+    builder = small_book / ".venv/bin/jupyter-book"
+    builder.unlink()
+    builder.write_text(
+        '#!/bin/sh\necho built >>log\nsleep 1\nmkdir -p "${8}/_build/html"\n'
+    )
+    builder.chmod(0o755)
+    command = [small_book / ".venv/bin/python", "tools/book.py"]
+    both = [subprocess.Popen(command, cwd=small_book) for _ in range(2)]
+    assert [run.wait(timeout=30) for run in both] == [0, 0]
+    assert (small_book / "log").read_text() == "built\n"
+
+
+def test_archive_of_the_same_site_has_the_same_bytes(tmp_path):
+    site = tmp_path / "html"
+    (site / "chapters").mkdir(parents=True)
+    for name in ("index.html", "chapters/linear.html", "chapters/conv.html"):
+        (site / name).write_text(f"<title>{name}</title>")
+    book.pack(site, tmp_path / "first.zip")
+    for path in site.rglob("*.html"):
+        path.touch()
+    book.pack(site, tmp_path / "second.zip")
+    first, second = ((tmp_path / f"{n}.zip").read_bytes() for n in ("first", "second"))
+    assert first == second
+    with zipfile.ZipFile(tmp_path / "first.zip") as archive:
+        assert sorted(archive.namelist()) == [
+            f"{book.ARCHIVE}/{name}"
+            for name in ("chapters/conv.html", "chapters/linear.html", "index.html")
+        ]
+        archive.extractall(tmp_path / "unpacked")
+    assert (tmp_path / "unpacked" / book.ARCHIVE / "index.html").is_file()
+
+
+# ------------------------------------------------------------- what stands in the README
+
+
+def blocks(language):
+    text = (ROOT / "README.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_commands_of_the_readme_are_there():
+    commands = [
+        line.split("#")[0].strip() for b in blocks("") for line in b.splitlines()
+    ]
+    targets = [line.removeprefix("make ") for line in commands if "make " in line]
+    assert {"book", "test"} <= set(targets)
+    for target in targets:
+        assert make(ROOT, "-n", target, "ENVIRONMENT=true").returncode == 0
+    on_windows = [line for line in commands if "python" in line]
+    workflow = (ROOT / ".github/workflows/book.yml").read_text()
+    for line in on_windows:
+        assert f"          {line}\n" in workflow
+        _, *rest = line.split()
+        what = ["--help"] if rest[0] == "-m" else []
+        code = [*rest[:2], *what] if what else [rest[0], "--help"]
+        done = subprocess.run(
+            [sys.executable, *code], cwd=ROOT, capture_output=True, check=False
+        )
+        assert done.returncode == 0, line
+    assert len(on_windows) == 4
+
+
+def test_readme_names_the_pythons_that_are_declared():
+    text = (ROOT / "README.md").read_text()
+    needs = re.search(
+        r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text()
+    )
+    assert f"Python {needs[1]}" in text
+    assert environment.OLDEST == tuple(map(int, needs[1].split(".")))
+    assert f"about {environment.GIGABYTES} GB" in text
+
+
+def test_weekly_workflow_has_the_oldest_torch_that_is_declared():
+    declared = re.search(r'"torch>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    workflow = (ROOT / ".github/workflows/book.yml").read_text()
+    assert f'torch: ["torch=={declared[1]}.*", "torch"]' in workflow
+
+
+def test_saving_in_jupyterlab_keeps_the_canonical_form():
+    canonical = notebooks.load(ROOT / "index.ipynb")
+    edited = nbformat.from_dict(canonical)
+    edited.metadata.language_info.version = "3.99"
+    edited.metadata.kernelspec.display_name = "mine"
+    edited.cells[0].metadata.editable = True
+    model = {"type": "notebook", "content": edited}
+    names = runpy.run_path(str(ROOT / "tools/lab.py"))
+    names["keep_canonical"](model, path="index.ipynb")
+    assert model["content"] == canonical
 
 
 def test_tests_run_in_order_and_stop_at_the_first_failure(tmp_path):

@@ -121,7 +121,7 @@ class Environment:
         """Whether the environment has a Python new enough, in place, and with pip."""
         command = self.settings().get("command", "")
         folder = re.search(r" -m venv (?:--\S+ )*(.*)$", command)
-        moved = bool(folder) and folder[1] != str(self.folder)  # type: ignore[index]
+        moved = folder is not None and folder[1] != str(self.folder)
         if moved or self.version() < OLDEST or not self.python.exists():
             return False
         probe = [str(self.python), "-I", "-c", "import pip"]
@@ -250,7 +250,7 @@ class Environment:
         if process.returncode:
             problem = diagnosis(output, process.returncode)
             # The same Python would meet the same fault again.
-            on = "" if "no build" in problem else "; the next run goes on from here"
+            on = "" if "has no build" in problem else "; the next run goes on from here"
             raise EnvironmentFailure(f"{problem} The full log is {self.log}{on}.")
         return output
 
@@ -329,8 +329,8 @@ def diagnosis(output: str, status: int) -> str:
     if missing:
         here = ".".join(map(str, sys.version_info[:2]))
         return (
-            f"There is no build of {missing[1]} for Python {here} on this system, as far "
-            "as pip's index knows: try another, as in make book PYTHON=python3.13."
+            f"pip's index has no build of {missing[1]} for Python {here} on this "
+            "system: try another Python, as in make book PYTHON=python3.13."
         )
     errors = re.findall(r"^(?:ERROR|error): (.*)$", output, re.MULTILINE)
     return f"pip ended with status {status}: {(errors or ['no reason given'])[-1]}"

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tools import notebooks  # noqa: E402
+import notebooks
 
 
 def keep_canonical(model: dict[str, Any], **_: object) -> None:
