@@ -180,17 +180,20 @@ def test_environment_moved_to_the_end_of_its_old_path_is_made_afresh(made, monke
     assert not made.works()
 
 
-def test_progress_comes_before_the_error_in_a_file_too(house, tmp_path):
-    (house.root / "requirements.txt").write_text("no-such-package-anywhere==0\n")
-    command = [sys.executable, environment.__file__, "book", f"--root={house.root}"]
+def test_progress_comes_before_the_error_in_a_file_too(made, tmp_path):
+    requirements = made.root / "requirements.txt"
+    text = requirements.read_text()
+    requirements.write_text("no-such-package-anywhere==0\n")
+    command = [sys.executable, environment.__file__, "book", f"--root={made.root}"]
     written = tmp_path / "log"
     with written.open("w") as log:
-        environment_of_pip = {**os.environ, "PIP_NO_INDEX": "1"}
+        variables = {**os.environ, "PIP_NO_INDEX": "1"}
         done = subprocess.run(
-            command, stdout=log, stderr=log, check=False, env=environment_of_pip
+            command, stdout=log, stderr=log, check=False, env=variables
         )
-    first, *_, last = written.read_text().splitlines()
-    assert (done.returncode, first.split()[0]) == (1, "Making")
+    requirements.write_text(text)
+    first, last = written.read_text().splitlines()
+    assert (done.returncode, first.split()[0]) == (1, "Installing")
     assert "has no build of no-such-package-anywhere==0 for Python" in last
     assert "goes on from here" not in last
 
@@ -681,7 +684,9 @@ def make(folder, *arguments):
 def test_help_names_every_target():
     text = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^([a-z][\w-]*):", text, re.MULTILINE)
-    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()
+    phony = re.search(r"^\.PHONY: (.*)$", text.replace("\\\n", ""), re.MULTILINE)[
+        1
+    ].split()
     listed = re.findall(r"^make (\S+) +\S", make(ROOT).stdout, re.MULTILINE)
     assert targets == phony == listed
 
@@ -806,26 +811,24 @@ def test_archive_of_the_same_site_has_the_same_bytes(tmp_path):
 # ------------------------------------------------------------- what stands in the README
 
 
-def blocks(language):
-    text = (ROOT / "README.md").read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+def commands():
+    """The lines of the README's blocks of code that are for a terminal."""
+    fenced = (ROOT / "README.md").read_text().split("```")[1::2]
+    lines = "".join(block for block in fenced if block.startswith("\n")).splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.strip()]
 
 
 def test_commands_of_the_readme_are_there():
-    commands = [
-        line.split("#")[0].strip() for b in blocks("") for line in b.splitlines()
-    ]
-    targets = [line.removeprefix("make ") for line in commands if "make " in line]
+    targets = [line.removeprefix("make ") for line in commands() if "make " in line]
     assert {"book", "test"} <= set(targets)
     for target in targets:
         assert make(ROOT, "-n", target, "ENVIRONMENT=true").returncode == 0
-    on_windows = [line for line in commands if "python" in line]
+    on_windows = [line for line in commands() if "python" in line]
     workflow = (ROOT / ".github/workflows/book.yml").read_text()
     for line in on_windows:
         assert f"          {line}\n" in workflow
         _, *rest = line.split()
-        what = ["--help"] if rest[0] == "-m" else []
-        code = [*rest[:2], *what] if what else [rest[0], "--help"]
+        code = [*rest[: 2 if rest[0] == "-m" else 1], "--help"]
         done = subprocess.run(
             [sys.executable, *code], cwd=ROOT, capture_output=True, check=False
         )
@@ -839,7 +842,7 @@ def test_readme_names_the_pythons_that_are_declared():
         r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text()
     )
     assert f"Python {needs[1]}" in text
-    assert environment.OLDEST == tuple(map(int, needs[1].split(".")))
+    assert tuple(map(int, needs[1].split("."))) == environment.OLDEST
     assert f"about {environment.GIGABYTES} GB" in text
 
 
