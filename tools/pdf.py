@@ -161,11 +161,13 @@ def print_sheet(page: Page, sheet: Sheet, first: int, places: set[str]) -> None:
 
 def on_paper(page: Page) -> PdfReader:
     """What the browser prints of the page that it shows."""
-    return PdfReader(
-        io.BytesIO(
-            page.pdf(outline=True, print_background=True, prefer_css_page_size=True)
-        )
+    printed = page.pdf(
+        outline=True,
+        tagged=True,  # without, Chromium makes no outline
+        print_background=True,
+        prefer_css_page_size=True,
     )
+    return PdfReader(io.BytesIO(printed))
 
 
 def print_contents(page: Page, sheets: Sequence[Sheet]) -> PdfReader:
