@@ -170,7 +170,9 @@ def _offer(
     ]  # fmt: skip
     if doctree is None or downloads is None:
         return
+    printing = [b for b in downloads["buttons"] if b["type"] == "javascript"]
     if Path(app.env.doc2path(pagename)).suffix != ".ipynb":
+        downloads["buttons"] = printing  # the text of such a page is no program
         return
 
     def link(url: str, text: str, tooltip: str) -> dict[str, str]:
@@ -183,7 +185,6 @@ def _offer(
     def file(name: str) -> str:
         return str(context["pathto"](f"{FOLDER}/{name}", 1))
 
-    printing = [b for b in downloads["buttons"] if b["type"] == "javascript"]
     downloads["buttons"] = [
         link(file(f"{pagename}.ipynb"), "Notebook", "Download this page as a notebook"),
         link(file(f"{pagename}.py"), "Script", "Download this page as a script"),
