@@ -4,16 +4,39 @@
 // was opened from a folder may not read another one.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
-// A formula that is wider than the page scrolls by itself, so the keyboard must reach
-// it. The theme sees to that for code and outputs, but not for formulas.
-const reachWideFormulas = () =>
-  document.querySelectorAll("div.math").forEach((formula) => {
-    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
-    else formula.removeAttribute("tabindex");
+// What is wider than its place scrolls by itself, and book.css draws a shadow where it
+// goes on, but for what fits. The keyboard must reach a formula that scrolls; the theme
+// sees to that for code and outputs.
+const WIDE = "pre, .output, div.math, .pst-scrollable-table-container";
+const markWide = () => {
+  const all = [...document.querySelectorAll(`.bd-article :is(${WIDE})`)];
+  const fits = all.map((e) => e.scrollWidth <= e.clientWidth);
+  all.forEach((e, at) => {
+    e.classList.toggle("fits", fits[at]);
+    if (!e.matches("div.math")) return;
+    if (fits[at]) e.removeAttribute("tabindex");
+    else e.tabIndex = 0;
   });
-window.addEventListener("load", reachWideFormulas);
-window.addEventListener("resize", reachWideFormulas);
-document.addEventListener("toggle", reachWideFormulas, true); // a fold was opened
+};
+window.addEventListener("load", markWide);
+window.addEventListener("resize", markWide);
+document.addEventListener("toggle", markWide, true); // a fold was opened
+
+// On a phone a long line of code is folded, and goes on two letters further in. Pygments
+// closes each of its elements at the end of a line.
+const foldCode = () => {
+  if (!matchMedia("screen and (max-width: 600px)").matches) return;
+  for (const code of document.querySelectorAll(".cell_input pre:not(.folded)")) {
+    const lines = code.innerHTML.replace(/\n$/, "").split("\n");
+    const indent = (at) => code.textContent.split("\n")[at].search(/\S|$/);
+    code.innerHTML = lines
+      .map((line, at) => [`class="code-line" style="--indent:${indent(at)}"`, line])
+      .map(([how, line]) => `<span ${how}>${line}\n</span>`)
+      .join("");
+    code.classList.add("folded");
+  }
+  markWide();
+};
 
 // Each piece of code is a stop of the Tab key, and its copy button becomes one while the
 // code has the focus. The theme takes code that does not scroll out of the order, 300 ms
@@ -35,3 +58,161 @@ window.addEventListener("load", () => {
   reachCode();
 });
 window.addEventListener("resize", reachCode);
+window.addEventListener("load", foldCode);
+window.addEventListener("resize", foldCode);
+
+// The Contents say which section one reads: the last one whose heading has passed the
+// upper third of the window, or the one that was jumped to, while it is in sight.
+const followReader = () => {
+  const links = [...document.querySelectorAll("#pst-page-toc-nav a[href^='#']")];
+  const target = (link) => document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  const sections = links.map((link) => [link, target(link)]).filter(([, e]) => e);
+  if (!sections.length) return;
+  let jumped = null; // to a section too near to the end to come to the top
+  const mark = () => {
+    const seen = sections.filter(
+      ([, e]) => e.getBoundingClientRect().top < innerHeight / 3,
+    );
+    const here = jumped ?? seen.at(-1)?.[0];
+    for (const [link] of sections) {
+      if (link !== here) link.removeAttribute("aria-current");
+      else if (!link.hasAttribute("aria-current")) {
+        link.setAttribute("aria-current", "location");
+        const list = link.closest(".bd-sidebar-secondary");
+        const [box, frame] = [link, list].map((e) => e.getBoundingClientRect());
+        if (box.top < frame.top || box.bottom > frame.bottom)
+          list.scrollTop += box.top - frame.top - frame.height / 2;
+      }
+    }
+  };
+  const jump = () => {
+    jumped = sections.find(([link]) => link.hash === location.hash)?.[0] ?? null;
+    mark();
+  };
+  const go = () => {
+    jumped = null;
+    mark();
+  };
+  addEventListener("scroll", mark, { passive: true });
+  for (const moves of ["wheel", "touchmove", "keydown"])
+    addEventListener(moves, go, { passive: true });
+  addEventListener("hashchange", jump);
+  for (const [link] of sections) link.addEventListener("click", () => setTimeout(jump));
+  jump();
+};
+
+// The sidebar begins at its top, and goes down only as far as the page's own entry.
+const beginSidebar = () => {
+  const bar = document.querySelector(".bd-sidebar-primary");
+  const here = [...document.querySelectorAll(".bd-docs-nav a.current")].at(-1);
+  if (!bar || sessionStorage.getItem("sidebar-scroll-top") !== null) return;
+  bar.scrollTop = 0;
+  if (!here) return;
+  const below = here.getBoundingClientRect().bottom - bar.getBoundingClientRect().bottom;
+  if (below > 0) bar.scrollTop = below + 32;
+};
+
+// What was read is kept in the browser, and nowhere else: a story whose end was reached.
+const READ = "layers-read";
+const kept = (key) => {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? null;
+  } catch {
+    return null; // a browser may keep nothing, or something else under this name
+  }
+};
+const keep = (key, value) => {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // then it is forgotten with the page
+  }
+};
+const story = (url) => /\/chapters\/(\w+)\.html$/.exec(new URL(url, location).pathname)?.[1];
+const showProgress = () => {
+  const links = [...document.querySelectorAll(".bd-docs-nav a, dl.contents a")];
+  const stories = new Set(links.map((link) => story(link.href)).filter(Boolean));
+  const here = story(location.href);
+  const read = new Set([kept(READ)].flat().filter((name) => stories.has(name)));
+  const line = document.createElement("p");
+  line.className = "progress-read d-print-none";
+  const said = line.appendChild(document.createElement("span"));
+  const show = () => {
+    said.textContent = `${read.size} of ${stories.size} stories read`;
+    for (const link of links) {
+      const done = read.has(story(link.href));
+      link.classList.toggle("story-read", done);
+      if (done) link.title = "read";
+      else link.removeAttribute("title");
+    }
+  };
+  const contents = document.querySelector("dl.contents");
+  if (contents) contents.before(line);
+  if (stories.has(here)) {
+    const end = document.querySelector(".prev-next-footer");
+    const button = line.appendChild(document.createElement("button"));
+    button.className = "plain";
+    const set = (done) => {
+      read[done ? "add" : "delete"](here);
+      keep(READ, [...read]);
+      button.textContent = done ? "Mark as not read" : "Mark as read";
+      show();
+    };
+    button.textContent = read.has(here) ? "Mark as not read" : "Mark as read";
+    button.addEventListener("click", () => set(!read.has(here)));
+    end.before(line);
+    if (!read.has(here)) {
+      const reached = new IntersectionObserver(([seen]) => {
+        if (!seen.isIntersecting) return;
+        reached.disconnect();
+        set(true);
+      });
+      reached.observe(end);
+    }
+  }
+  show();
+};
+
+// Keys of one letter, which one can turn off, as WCAG 2.1.4 asks.
+const KEYS = "layers-keys";
+const listenToKeys = () => {
+  const follow = (which) => document.querySelector(`.prev-next-area a.${which}`)?.click();
+  const keys = {
+    "/": ["Search the book", () => document.querySelector(".search-button__button")?.click()],
+    n: ["Next page", () => follow("right-next")],
+    p: ["Previous page", () => follow("left-prev")],
+    "?": ["These keys", () => dialog.showModal()],
+  };
+  const dialog = document.body.appendChild(document.createElement("dialog"));
+  dialog.className = "keys";
+  dialog.setAttribute("aria-labelledby", "keys-title");
+  const rows = Object.entries(keys).map(([k, [what]]) => `<dt><kbd>${k}</kbd></dt><dd>${what}</dd>`);
+  dialog.innerHTML = `<h2 id="keys-title">Keys</h2><dl>${rows.join("")}
+    <dt><kbd>Esc</kbd></dt><dd>Close what is open</dd></dl>
+    <label><input type="checkbox"> Keys of one letter are on</label>
+    <form method="dialog"><button class="plain">Close</button></form>`;
+  const on = dialog.querySelector("input");
+  on.checked = kept(KEYS) ?? true;
+  on.addEventListener("change", () => keep(KEYS, on.checked));
+  const opens = document.createElement("button");
+  opens.className = "plain d-print-none";
+  opens.textContent = "Keys";
+  opens.addEventListener("click", keys["?"][1]);
+  document.querySelector(".footer-content-items")?.append(opens);
+  document.addEventListener("keydown", (event) => {
+    if (!on.checked || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    if (!Object.hasOwn(keys, event.key) || event.defaultPrevented) return;
+    event.preventDefault();
+    keys[event.key][1]();
+  });
+};
+
+document.addEventListener("DOMContentLoaded", () => {
+  showProgress();
+  listenToKeys();
+});
+window.addEventListener("load", () => {
+  beginSidebar();
+  followReader();
+});
