@@ -55,9 +55,7 @@ def _write_fonts(app: Sphinx) -> None:
     faces = ["/* Type: Source Serif 4, Source Sans 3, cut down; SIL OFL 1.1 */\n"]
     for name, family, style, weight in _FACES:
         data = base64.b64encode((FONTS / f"{name}.woff2").read_bytes()).decode()
-        faces.append(
-            _FACE.format(family=family, style=style, weight=weight, data=data)
-        )
+        faces.append(_FACE.format(family=family, style=style, weight=weight, data=data))
     target = app.outdir / "_static" / "fonts.css"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("".join(faces), encoding="utf-8")

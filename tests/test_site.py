@@ -1,6 +1,7 @@
 """The built site, in a real browser, opened from a folder as a reader may do."""
 
 import functools
+import itertools
 import re
 import shutil
 import subprocess
@@ -29,6 +30,10 @@ AXE_NARROW = {**AXE, "rules": {"color-contrast": {"enabled": False}}}
 # And the colours are all that differs between light and dark.
 AXE_DARK = {**AXE, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+TABLET = {"width": 768, "height": 1024}
+ZOOMED = {"width": 640, "height": 450}  # the wide one at 200 %
+DESK = {"width": 1440, "height": 900}
+PAPER = {"width": 688, "height": 1000}  # A4 without its margins
 
 
 PAGES = [*parse_toc_yaml(ROOT / "_toc.yml"), "search"]
@@ -74,7 +79,8 @@ class Looked:
     images: list[str] = field(default_factory=list)  # without a text
     faint: list[str] = field(default_factory=list)  # text in pictures: axe skips it
     axe: list[str] = field(default_factory=list)
-    cut: list[str] = field(default_factory=list)  # at the width of a phone
+    cut: list[str] = field(default_factory=list)  # on a phone, a tablet, at 200 %
+    unsigned: list[str] = field(default_factory=list)  # goes on, and does not say so
 
 
 def open_page(
@@ -238,6 +244,14 @@ CUT = r"""() => {
     return found;
 }"""
 
+# What scrolls or is cut and has not the shadow that book.css draws there.
+UNSIGNED = r"""() => [...document.querySelectorAll("article, article *")].filter(e => {
+    const style = getComputedStyle(e);
+    return e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 2
+        && style.overflowX !== "visible" && style.display !== "inline"
+        && !style.backgroundAttachment.includes("local");
+}).map(e => e.outerHTML.slice(0, 160))"""
+
 
 # Of the words of code that are coloured alike, in the same kind of place, one stays
 # marked up: ten thousand on a page, and axe would look at each.
@@ -268,8 +282,11 @@ def look(browser: Browser, path: Path, theme: str) -> Looked:
                 f"{found['id']} at {size['width']}: {node['html'][:200]}"
                 for node in found["nodes"]
             ]
-    page.set_viewport_size(PHONE)
-    looked.cut = page.evaluate(CUT)
+    for size in (PHONE, TABLET, ZOOMED) if theme == "light" else (PHONE,):
+        page.set_viewport_size(size)
+        page.wait_for_timeout(50)  # the marks of what goes on follow the width
+        looked.cut += page.evaluate(CUT)
+        looked.unsigned += page.evaluate(UNSIGNED)
     page.context.close()
     return looked
 
@@ -317,8 +334,12 @@ def test_page_has_no_violation_of_wcag(looked: Looked) -> None:
     assert not looked.axe
 
 
-def test_page_fits_a_phone(looked: Looked) -> None:
+def test_page_fits_its_window(looked: Looked) -> None:
     assert not looked.cut
+
+
+def test_page_shows_where_it_goes_on(looked: Looked) -> None:
+    assert not looked.unsigned
 
 
 # ---- Links
@@ -398,6 +419,301 @@ def test_pictures_of_the_chapters_tell_their_numbers(
     assert pictures
 
 
+# ---- Each kind of page, in the hands of different readers
+
+KINDS = ["index", "chapters/conv", "chapters/reference/conv", "chapters/exercises/conv"]
+each_kind = pytest.mark.parametrize("name", KINDS)
+STORY = KINDS[1]
+
+
+def visit(browser: Browser, site: Path, name: str, **context: Any) -> Page:
+    """A page as a reader meets it: nothing opened, nothing kept from before."""
+    page = browser.new_context(**{"viewport": DESK, **context}).new_page()
+    page.goto((site / f"{name}.html").as_uri())
+    page.wait_for_timeout(500)  # the theme and book.js make code focusable after 400 ms
+    return page
+
+
+FOCUS = """() => {
+    const e = document.activeElement, style = getComputedStyle(e);
+    const box = e.getBoundingClientRect();
+    return {
+        end: e === document.body,
+        what: e.outerHTML.slice(0, 120),
+        ring: parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== "none"
+            || style.boxShadow !== "none",
+        seen: box.bottom > 0 && box.top < innerHeight,
+    };
+}"""
+
+
+@each_kind
+def test_keyboard_reaches_all_and_shows_where_it_is(
+    site: Path, browser: Browser, name: str
+) -> None:
+    page = visit(browser, site, name)
+    stops = []
+    for _ in range(600):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        if focus["end"]:
+            break
+        stops.append(focus)
+    assert stops[-1]["what"]
+    assert focus["end"], "the Tab key never leaves the page"
+    assert not [stop["what"] for stop in stops if not stop["ring"]]
+    assert not [stop["what"] for stop in stops if not stop["seen"]]
+    page.context.close()
+
+
+def test_keys_are_listed_work_and_can_be_turned_off(
+    site: Path, browser: Browser
+) -> None:
+    page = visit(browser, site, STORY)
+    page.keyboard.press("?")
+    keys = page.locator("dialog.keys")
+    assert keys.is_visible()
+    assert not Axe().run(page, "dialog.keys", options=AXE).response["violations"]
+    page.keyboard.press("Escape")
+    assert not keys.is_visible()
+    page.keyboard.press("/")
+    page.wait_for_timeout(100)
+    assert page.evaluate("() => document.activeElement.matches('input[type=search]')")
+    page.keyboard.type("n?")  # letters, in a field
+    assert not keys.is_visible()
+    assert page.url.endswith(f"{STORY}.html")
+    page.keyboard.press("Escape")
+    page.evaluate("() => document.activeElement.blur()")
+    page.keyboard.press("n")
+    page.wait_for_url("**/reference/conv.html")
+    page.keyboard.press("p")
+    page.wait_for_url(f"**/{STORY}.html")
+    page.keyboard.press("?")
+    keys.locator("input").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("n")
+    page.keyboard.press("?")
+    assert not keys.is_visible()
+    assert page.url.endswith(f"{STORY}.html")
+    page.context.close()
+
+
+@each_kind
+def test_page_is_whole_without_scripts(site: Path, browser: Browser, name: str) -> None:
+    page = visit(browser, site, name, viewport=PHONE, java_script_enabled=False)
+    assert not page.evaluate(CUT)
+    assert not page.evaluate(UNSIGNED)
+    assert not page.evaluate(FORMULAS)
+    assert page.locator(".progress-read, button.plain").count() == 0
+    assert page.locator("article h1").is_visible()
+    fold = page.locator("article details:not([open]) > summary").first
+    if fold.count():
+        fold.click()
+        assert page.locator("article details[open]").count()
+    page.context.close()
+
+
+@each_kind
+def test_nothing_moves_where_that_was_asked_for(
+    site: Path, browser: Browser, name: str
+) -> None:
+    page = visit(browser, site, name, reduced_motion="reduce")
+    page.evaluate("""() => document.querySelectorAll("article details, .film *")
+        .forEach(e => { e.open = true; })""")
+    moving = """() => document.getAnimations().map(a => a.effect.target?.outerHTML)"""
+    assert page.evaluate(moving) == []
+    page.mouse.wheel(0, 2000)
+    page.wait_for_timeout(100)
+    assert page.evaluate(moving) == []
+    smooth = "() => getComputedStyle(document.documentElement).scrollBehavior"
+    assert page.evaluate(smooth) == "auto"
+    page.context.close()
+
+
+# The text that is on paper, light upon light, and what still stands beside the page.
+PRINTED = """() => {
+    const light = (c) => c.match(/[\\d.]+/g).slice(0, 3).map(Number)
+        .reduce((sum, v) => sum + v / 765, 0);
+    const ink = [...document.querySelectorAll("article :is(p, h1, h2, pre)")]
+        .filter(e => e.checkVisibility())
+        .map(e => light(getComputedStyle(e).color));
+    const beside = [...document.querySelectorAll(".bd-sidebar, .bd-header-article,"
+        + ".prev-next-footer, button.copybtn, .progress-read, button.plain")]
+        .filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 100));
+    return {lightest: Math.max(...ink), beside};
+}"""
+
+
+@each_kind
+@pytest.mark.parametrize("color", ["light", "dark"])
+def test_page_can_be_printed(
+    site: Path, browser: Browser, name: str, color: str
+) -> None:
+    page = visit(browser, site, name, color_scheme=color, viewport=PAPER)
+    page.emulate_media(media="print")
+    page.wait_for_timeout(100)
+    assert not page.evaluate(CUT)
+    printed = page.evaluate(PRINTED)
+    assert not printed["beside"]
+    assert printed["lightest"] < 0.5
+    page.context.close()
+
+
+# ---- What a designer would see
+
+# Where the text of code, of outputs and of the prose around them begins.
+EDGES = """() => {
+    const left = (e) => {
+        const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            if (!texts.currentNode.data.trim()) continue;
+            const range = document.createRange();
+            range.selectNodeContents(texts.currentNode);
+            return Math.round(range.getClientRects()[0].left);
+        }
+    };
+    const found = {};
+    for (const [kind, places] of Object.entries({
+        prose: "article > section > p, article > section > section > p",
+        headings: "article :is(h1, h2, h3)",
+        code: "article .cell > .cell_input pre",
+        outputs: ".cell_output .output:is(.stream, .text_plain) pre",
+        folds: "article details.hide > summary",
+    })) found[kind] = [...new Set([...document.querySelectorAll(places)]
+        .filter(e => e.checkVisibility() && !/^\\s/.test(e.textContent)).map(left))];
+    found.pictures = [...new Set([...document.querySelectorAll(
+        ".cell_output > :is(img, .output.text_html)")].filter(e => e.checkVisibility())
+        .map(e => Math.round(e.getBoundingClientRect().left
+            + parseFloat(getComputedStyle(e).paddingLeft))))];
+    return found;
+}"""
+
+
+@each_kind
+@pytest.mark.parametrize("size", [DESK, TABLET, PHONE], ids=["desk", "tablet", "phone"])
+def test_page_has_one_left_edge(
+    site: Path, browser: Browser, name: str, size: dict[str, int]
+) -> None:
+    page = visit(browser, site, name, viewport=size)
+    edges = page.evaluate(EDGES)
+    (edge,) = edges["prose"]
+    off = {k: v for k, v in edges.items() if any(abs(x - edge) > 2 for x in v)}
+    assert not off, edge
+    page.context.close()
+
+
+SIZES = """() => {
+    const size = (e) => parseFloat(getComputedStyle(e).fontSize);
+    const text = size(document.querySelector("article section > p"));
+    const heads = [..."1234"].map(n => document.querySelector("article h" + n));
+    return {
+        text,
+        heads: heads.filter(Boolean).map(size),
+        boxes: [...document.querySelectorAll("article :is(h1, h2, h3, h4) code")]
+            .filter(e => getComputedStyle(e).backgroundColor !== "rgba(0, 0, 0, 0)")
+            .map(e => e.outerHTML),
+        faces: [...document.fonts].filter(f => f.status === "loaded")
+            .map(f => f.family.replaceAll('"', "")),
+    };
+}"""
+
+
+@each_kind
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_headings_stand_above_their_text(
+    site: Path, browser: Browser, name: str, size: dict[str, int]
+) -> None:
+    page = visit(browser, site, name, viewport=size)
+    found = page.evaluate(SIZES)
+    sizes = [*found["heads"], found["text"]]
+    assert all(a > b for a, b in itertools.pairwise(sizes)), sizes
+    assert not found["boxes"]
+    assert {"Book Serif", "Book Sans"} <= set(found["faces"])
+    page.context.close()
+
+
+# The words that stand on more than one line.
+BROKEN = """(places) => [...document.querySelectorAll(places)].flatMap(e => {
+    const text = e.firstChild, found = [];
+    for (const word of text.data.matchAll(/[^\\s-]+/g)) {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        if (range.getClientRects().length > 1) found.push(word[0]);
+    }
+    return found;
+})"""
+
+
+def test_previous_and_next_break_no_word(site: Path, browser: Browser) -> None:
+    page = browser.new_context(viewport=PHONE).new_page()
+    for name in PAGES[:-1]:
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.evaluate(BROKEN, ".prev-next-title") == [], name
+    page.context.close()
+
+
+CURRENT = "#pst-page-toc-nav a[aria-current]"
+
+
+def test_contents_follow_the_reader(site: Path, browser: Browser) -> None:
+    page = visit(browser, site, STORY)
+    links = page.locator("#pst-page-toc-nav a")
+    assert page.locator(CURRENT).count() == 0  # above the first section
+    for at in (2, links.count() - 1, 0):  # a jump, also to where the page ends
+        links.nth(at).click()
+        page.wait_for_timeout(150)
+        assert page.locator(CURRENT).all_inner_texts() == [links.nth(at).inner_text()]
+    page.evaluate("""() => document.querySelectorAll("article h2")[3]
+        .scrollIntoView()""")
+    page.wait_for_timeout(150)
+    page.mouse.wheel(0, 1)
+    page.wait_for_timeout(150)
+    assert page.locator(CURRENT).all_inner_texts() == [links.nth(3).inner_text()]
+    page.goto(page.url.partition("#")[0] + links.nth(4).get_attribute("href"))
+    page.reload()
+    page.wait_for_timeout(300)
+    assert page.locator(CURRENT).all_inner_texts() == [links.nth(4).inner_text()]
+    page.context.close()
+
+
+def test_sidebar_begins_at_its_top(site: Path, browser: Browser) -> None:
+    for name in PAGES[:-1]:
+        page = visit(browser, site, name)
+        top, shown = page.evaluate("""() => {
+            const bar = document.querySelector(".bd-sidebar-primary");
+            const here = [...bar.querySelectorAll(".bd-docs-nav a.current")].at(-1);
+            const end = here?.getBoundingClientRect().bottom ?? 0;
+            return [bar.scrollTop, end <= innerHeight
+                && end + bar.scrollTop > innerHeight];
+        }""")
+        assert top == 0 or shown, f"{name}: the sidebar begins {top} pixels down"
+        page.context.close()
+
+
+def test_what_was_read_is_kept_and_shown(site: Path, browser: Browser) -> None:
+    page = visit(browser, site, STORY)
+    read = ".bd-docs-nav a.story-read"
+    assert page.locator(read).count() == 0
+    page.locator(".prev-next-footer").scroll_into_view_if_needed()
+    page.locator(read).wait_for(state="attached")
+    assert page.locator(read).all_inner_texts() == ["Convolution"]
+    page.goto((site / "index.html").as_uri())
+    assert page.locator("dl.contents a.story-read").all_inner_texts() == ["Convolution"]
+    said = page.locator(".progress-read").inner_text()
+    assert re.fullmatch(r"1 of \d+ stories read", said)
+    page.goto((site / f"{STORY}.html").as_uri())
+    page.get_by_role("button", name="Mark as not read").click()
+    assert page.locator(read).count() == 0
+    page.goto((site / "index.html").as_uri())
+    assert page.locator(".progress-read").inner_text().startswith("0 of")
+    page.evaluate("() => localStorage.setItem('layers-read', 'not a list')")
+    page.reload()
+    assert page.locator(".progress-read").inner_text().startswith("0 of")
+    page.context.close()
+
+
 # ---- These tests see what they are there for
 
 
@@ -426,6 +742,7 @@ SEEDS = {
     '<text x="5" y="20" fill="#777">faint</text></svg></figure>',
     "axe": '<p style="color:#999;background:#aaa">faint</p>',
     "cut": '<div style="width:600px">too wide</div>',
+    "unsigned": '<div style="overflow-x:auto"><p style="width:900px">too wide</p></div>',
 }
 
 
