@@ -146,7 +146,7 @@ def _solves(cell: dict[str, Any]) -> bool:
 
 
 def _heads(cell: dict[str, Any]) -> bool:
-    return cell["cell_type"] == "markdown" and cell["source"].startswith("## ")
+    return bool(cell["cell_type"] == "markdown" and cell["source"].startswith("## "))
 
 
 def _varied(cell: dict[str, Any], exercise: str, seed: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Grading: right is right, hostile gains nothing, and a batch comes to its end."""
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -348,6 +349,17 @@ def test_what_is_graded_is_not_graded_again(graded: Path, tmp_path: Path) -> Non
     assert batch.grade_all(graded / "in", out, KNOWN, **arguments) == 2
     after = {p.name: p.read_bytes() for p in (out / "marks").rglob("*.json")}
     assert after == before
+
+
+def test_what_is_graded_in_another_way_is_graded_again() -> None:
+    job = Job("ann", "linear", b"{}", "7", KNOWN, LIMITS)
+    others: list[dict[str, Any]] = [
+        {"data": b"{ }"}, {"seed": "8"}, {"known": {}}, {"limits": Limits(seconds=2)},
+        {"drawn": "7 ann"}, {"remarks": ("2 files were handed in.",)},
+    ]  # fmt: skip
+    found = {batch.digest(dataclasses.replace(job, **other)) for other in [{}, *others]}
+    assert len(found) == 1 + len(others)
+    assert batch.digest(dataclasses.replace(job)) in found
 
 
 # ---- Runs that are killed
