@@ -7,9 +7,7 @@ the reader wrote, and `mine` is the namespace of all that were kept.
 
 import difflib
 import importlib
-import io
 import pkgutil
-from contextlib import redirect_stdout
 from typing import Any
 
 from classroom import exercises
@@ -45,5 +43,18 @@ def check(name: str, answer: Any) -> Verdict:
     if name not in EXERCISES:
         near = difflib.get_close_matches(name, EXERCISES) or [*EXERCISES][:9]
         raise LookupError(f"there is no exercise {name!r}; near it: {', '.join(near)}")
-    with redirect_stdout(io.StringIO()):  # an answer that prints is called often
-        return Verdict(name, *EXERCISES[name].judge(answer))
+    right, said, sentences, shown = EXERCISES[name].judge(answer)
+    return Verdict(name, right, said, sentences, shown, _following(name))
+
+
+def _following(name: str) -> str:
+    """The next exercise of the family, or nothing after the last one."""
+    family, _, rest = name.partition("-")
+    story = rest.startswith("story-")
+    names = [
+        each
+        for each in EXERCISES
+        if each.startswith(f"{family}-")
+        and each.startswith(f"{family}-story-") == story
+    ]
+    return [*names, ""][names.index(name) + 1]

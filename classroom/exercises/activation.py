@@ -41,6 +41,9 @@ EXERCISES: dict[str, Exercise] = {
             "The two parts are exchanged: the slope belongs below 0.": (
                 lambda x, w: x.clamp(max=0) + x.clamp(min=0) * w[:, None]
             ),
+            "The larger of the two is taken; that is another function above slope 1.": (
+                lambda x, w: torch.maximum(x, x * w[:, None])
+            ),
             "The part below 0 changes its sign.": (
                 lambda x, w: x.clamp(min=0) - x.clamp(max=0) * w[:, None]
             ),
@@ -74,6 +77,9 @@ EXERCISES: dict[str, Exercise] = {
             "The gate is a sigmoid; SiLU multiplies it with z once more.": (
                 lambda x, gate, value: LINEAR(x, gate).sigmoid() * LINEAR(x, value)
             ),
+            "The gate has no SiLU.": (
+                lambda x, gate, value: LINEAR(x, gate) * LINEAR(x, value)
+            ),
             "SiLU is taken of the product; it is to be taken of the gate.": (
                 lambda x, gate, value: silu(LINEAR(x, gate) * LINEAR(x, value))
             ),
@@ -101,6 +107,9 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "The sum is not weighed by the shares.": (
                 lambda gradient, y: y * (gradient - gradient.sum(1, keepdim=True))
+            ),
+            "The sum is added; it is to be subtracted.": (
+                lambda gradient, y: y * (gradient + (gradient * y).sum(1, keepdim=True))
             ),
             "The mean is subtracted instead of the sum.": (
                 lambda gradient, y: (

@@ -1,6 +1,9 @@
 """The exercises on attention."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import torch
 from einops import rearrange
@@ -11,14 +14,57 @@ from layerlib.attention import HEADS, READ, SCORES, scaled_dot_product_attention
 from layerlib.recipe import Recipe
 
 
-def _weights(query: Tensor, key: Tensor) -> Tensor:
-    return (SCORES(query, key) / math.sqrt(query.shape[-1])).softmax(-1)
+def _weights(
+    query: Tensor,
+    key: Tensor,
+    *,
+    power: float = 0.5,
+    by: int = -1,
+    axis: int = -1,
+    late: bool = False,
+    bend: Literal["softmax", "sigmoid", "exp", "none"] = "softmax",
+) -> Tensor:
+    """The weights of attention; each setting is a mistake that learners make."""
+    scale = float(key.shape[by] ** power)
+    scores = SCORES(query, key) / (1 if late else scale)
+    bends: dict[str, Callable[[Tensor], Tensor]] = {
+        "softmax": lambda x: x.softmax(axis),
+        "sigmoid": torch.sigmoid,
+        "exp": torch.exp,
+        "none": lambda x: x,
+    }
+    shares = bends[bend](scores)
+    return shares / scale if late else shares
 
 
-def _seen(query: Tensor, key: Tensor, value: Tensor, seen: Tensor) -> Tensor:
-    """Under a mask that is True where a token is seen; no row is mended."""
-    scores = SCORES(query, key) / math.sqrt(query.shape[-1])
-    return READ(scores.masked_fill(~seen, -math.inf).softmax(-1), value)
+Mask = Literal["later", "none", "earlier", "itself", "turned", "after", "zero"]
+
+
+def _causal(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    power: float = 0.5,
+    axis: int = -1,
+    mask: Mask = "later",
+    hidden: float = -math.inf,
+) -> Tensor:
+    """Causal attention; each setting is a mistake that learners make."""
+    scores = SCORES(query, key) / query.shape[-1] ** power
+    all_ = _square(query)
+    seen = {
+        "earlier": all_.triu(),
+        "itself": all_.tril(-1),
+        "turned": all_.triu(1),
+    }.get(mask, all_.tril())
+    if mask in ("none", "after"):
+        shares = scores.softmax(axis)
+    elif mask == "zero":
+        shares = (scores * seen).softmax(axis)
+    else:
+        shares = scores.masked_fill(~seen, hidden).softmax(axis)
+    return READ(shares * seen if mask == "after" else shares, value)
 
 
 def _square(x: Tensor) -> Tensor:
@@ -69,14 +115,33 @@ EXERCISES: dict[str, Exercise] = {
         _weights,
         {
             "The scores are not divided by the root of e.": (
-                lambda q, k: SCORES(q, k).softmax(-1)
+                partial(_weights, power=0)
             ),
             "The scores are divided by e; its root is meant.": (
-                lambda q, k: (SCORES(q, k) / q.shape[-1]).softmax(-1)
+                partial(_weights, power=1)
             ),
             "The softmax runs over the queries; it belongs to the sources.": (
-                lambda q, k: (SCORES(q, k) / math.sqrt(q.shape[-1])).softmax(-2)
+                partial(_weights, axis=-2)
             ),
+            "The softmax runs over the batch; it belongs to the sources.": (
+                partial(_weights, axis=0)
+            ),
+            "The scores are multiplied by the root of e; divide by it.": (
+                partial(_weights, power=-0.5)
+            ),
+            "It is divided by the root of s; the products are summed over e.": (
+                partial(_weights, by=1)
+            ),
+            "The weights are divided by the root of e, after the softmax.": (
+                partial(_weights, late=True)
+            ),
+            "It is a sigmoid; the weights of a row are to add up to 1.": (
+                partial(_weights, bend="sigmoid")
+            ),
+            "The exponentials are not divided by their sum.": (
+                partial(_weights, bend="exp")
+            ),
+            "The softmax is missing.": partial(_weights, bend="none"),
             "The exponentials are missing: a score may be negative.": (
                 lambda q, k: SCORES(q, k) / SCORES(q, k).sum(-1, keepdim=True)
             ),
@@ -87,20 +152,34 @@ EXERCISES: dict[str, Exercise] = {
         "query: b n e, key: b n e, value: b n e -> b n e",
         lambda q, k, v: scaled_dot_product_attention(q, k, v, is_causal=True),
         {
-            "Nothing is masked.": scaled_dot_product_attention,
+            "Nothing is masked.": partial(_causal, mask="none"),
             "The mask is turned over: a token sees what comes later.": (
-                lambda q, k, v: _seen(q, k, v, _square(q).triu())
+                partial(_causal, mask="earlier")
             ),
             "A token does not see itself, and the first sees nothing.": (
-                lambda q, k, v: _seen(q, k, v, _square(q).tril(-1))
+                partial(_causal, mask="itself")
+            ),
+            "The mask hides what is to be seen: a token sees only later ones.": (
+                partial(_causal, mask="turned")
+            ),
+            "A token does not see itself; the first one reads all alike.": (
+                partial(_causal, mask="itself", hidden=-1e9)
             ),
             "The weights are masked after the softmax: their sum is not 1.": (
-                lambda q, k, v: READ(_weights(q, k).tril(), v)
+                partial(_causal, mask="after")
             ),
             "Scores of 0 are not hidden; minus infinity is.": (
-                lambda q, k, v: READ(
-                    (SCORES(q, k) / math.sqrt(q.shape[-1])).tril().softmax(-1), v
-                )
+                partial(_causal, mask="zero")
+            ),
+            "The scores are not divided by the root of e.": partial(_causal, power=0),
+            "The scores are divided by e; its root is meant.": (
+                partial(_causal, power=1)
+            ),
+            "The softmax runs over the queries; it belongs to the sources.": (
+                partial(_causal, axis=-2)
+            ),
+            "A hidden score of -10 still counts; minus infinity does not.": (
+                partial(_causal, hidden=-10.0)
             ),
         },
         without=["scaled_dot_product_attention"],
@@ -118,6 +197,27 @@ EXERCISES: dict[str, Exercise] = {
             "A score moves the other weights of its query, too.": (
                 lambda scores, g: scores.softmax(-1) * (1 - scores.softmax(-1)) * g
             ),
+            "The sum runs over the queries; the sources of a query share it.": (
+                lambda scores, g: (
+                    scores.softmax(-1)
+                    * (g - (scores.softmax(-1) * g).sum(1, keepdim=True))
+                )
+            ),
+            "The mean of the products is subtracted, where their sum is to be.": (
+                lambda scores, g: (
+                    scores.softmax(-1)
+                    * (g - (scores.softmax(-1) * g).mean(-1, keepdim=True))
+                )
+            ),
+            "The scores are taken for the weights: the softmax is missing.": (
+                lambda scores, g: scores * (g - (scores * g).sum(-1, keepdim=True))
+            ),
+            "The sum is added; it is to be subtracted.": (
+                lambda scores, g: (
+                    scores.softmax(-1)
+                    * (g + (scores.softmax(-1) * g).sum(-1, keepdim=True))
+                )
+            ),
         },
         without=["grad", "backward", "_softmax_backward_data"],
     ),
@@ -127,6 +227,15 @@ EXERCISES: dict[str, Exercise] = {
         {
             "Neighbouring heads share a key: (g head), not (head g).": (
                 lambda q, k, v: _grouped(q, k, v, "(head g)")
+            ),
+            "The query heads of a group are averaged; each keeps its own output.": (
+                lambda q, k, v: scaled_dot_product_attention(
+                    rearrange(q, "b (g head) q e -> b g head q e", g=k.shape[1]).mean(
+                        2
+                    ),
+                    k,
+                    v,
+                )
             ),
             "All heads read the first group.": (
                 lambda q, k, v: scaled_dot_product_attention(
@@ -139,7 +248,15 @@ EXERCISES: dict[str, Exercise] = {
                 )
             ),
         },
-        without=["scaled_dot_product_attention", "repeat_interleave"],
+        without=[
+            "scaled_dot_product_attention",
+            "repeat_interleave",
+            "repeat",
+            "tile",
+            "index_select",
+            "index",
+            "gather",
+        ],
     ),
     "attention-story-scores": Question(
         (6, -2, 2),

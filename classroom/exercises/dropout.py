@@ -36,12 +36,16 @@ EXERCISES: dict[str, Exercise] = {
         {
             "What stays is not scaled, so the mean falls.": lambda x, drawn: x * drawn,
             "It is divided by p; what stays is 1 - p.": lambda x, d: x * d / 0.2,
+            "It is divided by the share that was drawn; p says what to divide by.": (
+                lambda x, drawn: x * drawn / drawn.mean()
+            ),
             "It is multiplied by 1 - p, and the mean falls further.": (
                 lambda x, drawn: x * drawn * 0.8
             ),
             "The scale alone, and nothing is dropped.": lambda x, d: x / 0.8 + 0 * d,
         },
         without=["dropout", "native_dropout"],
+        masks=["drawn"],
     ),
     "dropout-channels": Task(
         "x: b c h w, drawn: b c -> b c h w",
@@ -58,6 +62,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["dropout", "dropout2d", "feature_dropout"],
+        masks=["drawn"],
     ),
     "dropout-variance": Task(
         "x: b c -> b c",
@@ -95,6 +100,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["alpha_dropout", "dropout"],
+        masks=["drawn"],
     ),
     "dropout-story-thinned": Task(
         "input: b i, mask: b i, weight: o i -> b o",

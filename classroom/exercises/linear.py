@@ -63,7 +63,17 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x, w, bias: (LINEAR(x, w) + bias).sum(0).expand(len(x), -1)
             ),
         },
-        without=["linear", "addmm", "add", "cat"],
+        without=[
+            "linear",
+            "addmm",
+            "add",
+            "sub",
+            "baddbmm",
+            "addmv",
+            "addcmul",
+            "lerp",
+            "cat",
+        ],
     ),
     "linear-collapse": Task(
         "weight1: m i, bias1: m, weight2: o m, bias2: o -> weight: o i, bias: o",
@@ -78,6 +88,9 @@ EXERCISES: dict[str, Exercise] = {
             "The second bias is lost.": lambda w1, b1, w2, _: (w2 @ w1, w2 @ b1),
             "The first bias goes through the second weight before it is added.": (
                 lambda w1, b1, w2, b2: (w2 @ w1, b1 + b2)
+            ),
+            "The second bias goes through no weight; it is added as it is.": (
+                lambda w1, b1, w2, b2: (w2 @ w1, w2 @ (b1 + b2))
             ),
             "The weights are exchanged: the letter that is summed is m.": (
                 lambda w1, b1, w2, b2: (w1 @ w2, w2 @ b1 + b2)

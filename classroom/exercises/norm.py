@@ -1,5 +1,8 @@
 """The exercises on norms."""
 
+from functools import partial
+from typing import Literal
+
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -24,16 +27,39 @@ def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return layer_norm(x, x.shape[1:], weight, bias, EPS)
 
 
-def _eps_outside(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    centered = x - x.mean(1, keepdim=True)
-    return (
-        centered / ((centered * centered).mean(1, keepdim=True).sqrt() + EPS) * weight
-        + bias
-    )
+Spread = Literal["standard", "variance", "absolute", "summed"]
 
 
-def _grouped(x: Tensor, g: int) -> Tensor:
-    return _standard(GROUPED(x, g=g), (2, 3)).reshape(x.shape)
+def _wrong_layer(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    axes: tuple[int, ...] = (1,),
+    correction: int = 0,
+    eps: float = EPS,
+    outside: bool = False,
+    spread: Spread = "standard",
+    centered: bool = True,
+    early: bool = False,
+) -> Tensor:
+    """A layer norm with settings, each of which is a mistake that learners make."""
+    apart = x - x.mean(axes, keepdim=True)
+    count = x[0].numel() if axes == (1,) else x.numel() // x.sum(axes).numel()
+    squares = apart.square().sum(axes, keepdim=True)
+    under, over = (0.0, eps) if outside else (eps, 0.0)
+    divisor = {
+        "standard": (squares / (count - correction) + under).sqrt() + over,
+        "variance": squares / (count - correction) + eps,
+        "absolute": apart.abs().mean(axes, keepdim=True) + eps,
+        "summed": (squares + under).sqrt() + over,
+    }[spread]
+    y = (apart if centered else x) / divisor
+    return (y + bias) * weight if early else y * weight + bias
+
+
+def _grouped(x: Tensor, g: int, *, correction: int = 0, eps: float = EPS) -> Tensor:
+    return _standard(GROUPED(x, g=g), (2, 3), correction, eps).reshape(x.shape)
 
 
 def _interleaved(x: Tensor, g: int) -> Tensor:
@@ -45,14 +71,19 @@ def _follow(
     x: Tensor,
     mean: Tensor,
     variance: Tensor,
+    *,
     new: float = 0.1,
+    old: float | None = None,
     less: int = 1,
+    root: bool = False,
 ) -> tuple[Tensor, Tensor]:
     seen = x.mean((0, 2))
     centered = x - seen[:, None]
     count = x.shape[0] * x.shape[2]
     var = (centered * centered).sum((0, 2)) / (count - less)
-    return (1 - new) * mean + new * seen, (1 - new) * variance + new * var
+    var = var.sqrt() if root else var
+    old = 1 - new if old is None else old
+    return old * mean + new * seen, old * variance + new * var
 
 
 def _fold(*given: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,27 +135,31 @@ EXERCISES: dict[str, Exercise] = {
         _layer,
         {
             "The variance is divided by n − 1; here it is the biased one.": (
-                lambda x, w, b: _standard(x, 1, correction=1) * w + b
+                partial(_wrong_layer, correction=1)
             ),
-            "eps stands outside the root; it belongs under it.": _eps_outside,
+            "eps stands outside the root; it belongs under it.": (
+                partial(_wrong_layer, outside=True)
+            ),
             "The average is over the batch; that would be a batch norm.": (
-                lambda x, w, b: _standard(x, 0) * w + b
+                partial(_wrong_layer, axes=(0,))
             ),
             "The root is forgotten: it divides by the variance.": (
-                lambda x, w, b: (
-                    (x - x.mean(1, keepdim=True))
-                    / (x.var(1, keepdim=True, correction=0) + EPS)
-                    * w
-                    + b
-                )
+                partial(_wrong_layer, spread="variance")
             ),
-            "The mean is not taken away.": (
-                lambda x, w, b: (
-                    x / (x.var(1, keepdim=True, correction=0) + EPS).sqrt() * w + b
-                )
-            ),
+            "The mean is not taken away.": partial(_wrong_layer, centered=False),
             "The bias is added before the weight multiplies.": (
-                lambda x, w, b: (_standard(x, 1) + b) * w
+                partial(_wrong_layer, early=True)
+            ),
+            "eps is 1e-5 by habit; here it is 0.1.": partial(_wrong_layer, eps=1e-5),
+            "There is no eps under the root.": partial(_wrong_layer, eps=0.0),
+            "All examples share one mean and variance; each has its own.": (
+                partial(_wrong_layer, axes=(0, 1))
+            ),
+            "The squares are summed; a variance is their mean.": (
+                partial(_wrong_layer, spread="summed")
+            ),
+            "That is the mean distance from the mean, not the standard deviation.": (
+                partial(_wrong_layer, spread="absolute")
             ),
         },
         without=["layer_norm", "native_layer_norm", "batch_norm", "group_norm"],
@@ -143,6 +178,13 @@ EXERCISES: dict[str, Exercise] = {
             "Each position is by itself; the group goes over n, too.": (
                 lambda x, g: _standard(GROUPED(x, g=g), 2).flatten(1, 2)
             ),
+            "The variance is divided by one less; here it is the biased one.": (
+                partial(_grouped, correction=1)
+            ),
+            "eps is 1e-5 by habit; here it is 0.1.": partial(_grouped, eps=1e-5),
+            "The examples of a batch share their mean; each has its own.": (
+                lambda x, g: _standard(GROUPED(x, g=g), (0, 2, 3)).flatten(1, 2)
+            ),
         },
         without=["group_norm", "native_group_norm", "layer_norm", "batch_norm"],
         numbers=["g"],
@@ -152,13 +194,19 @@ EXERCISES: dict[str, Exercise] = {
         _follow,
         {
             "The variance that is kept is the unbiased one.": (
-                lambda x, m, v: _follow(x, m, v, less=0)
+                partial(_follow, less=0)
             ),
             "Momentum is the weight of the new, and not of the old.": (
-                lambda x, m, v: _follow(x, m, v, new=0.9)
+                partial(_follow, new=0.9)
             ),
             "The old is forgotten: momentum 0.1 leaves 0.9 of it.": (
-                lambda x, m, v: _follow(x, m, v, new=1.0)
+                partial(_follow, new=1.0)
+            ),
+            "It is the standard deviation; torch keeps the variance.": (
+                partial(_follow, root=True)
+            ),
+            "The new is added, and nothing of the old is taken away.": (
+                partial(_follow, old=1.0)
             ),
         },
         without=["batch_norm", "native_batch_norm"],
@@ -184,6 +232,9 @@ EXERCISES: dict[str, Exercise] = {
                     (b - mean + beta) * gamma / deviation,
                 )
             ),
+            "The columns are scaled; gamma belongs to the outputs, the rows.": (
+                lambda w, *rest: (w * (rest[1] / rest[4]), _fold(w, *rest)[1])
+            ),
             "gamma is forgotten.": (
                 lambda w, b, gamma, *rest: _fold(w, b, torch.ones_like(gamma), *rest)
             ),
@@ -200,6 +251,9 @@ EXERCISES: dict[str, Exercise] = {
             "The part along ones is still in.": lambda g, x: _gradient(g, x, ones=0.0),
             "The part along the output is still in.": (
                 lambda g, x: _gradient(g, x, along=0.0)
+            ),
+            "It sums where it is to average: over n.": (
+                lambda g, x: _gradient(g, x, ones=x.shape[1], along=x.shape[1])
             ),
             "It is not divided by the standard deviation.": (
                 lambda g, x: (

@@ -111,6 +111,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["einsum", "matmul"],
+        once=["bmm"],
         empty=False,
     ),
     "recipe-story-pairs": Task(

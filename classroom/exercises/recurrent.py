@@ -1,16 +1,31 @@
 """The exercises on recurrent layers."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.linear import linear
 
+Bend = Callable[[Tensor], Tensor]
+
 
 def _step(
-    x: Tensor, state: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+    x: Tensor,
+    state: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor,
+    b_hh: Tensor,
+    *,
+    bend: Bend = torch.tanh,
+    second: float = 1.0,
+    outside: bool = False,
 ) -> Tensor:
-    return (linear(x, w_ih, b_ih) + linear(state, w_hh, b_hh)).tanh()
+    read, recalled = linear(x, w_ih, b_ih), linear(state, w_hh, second * b_hh)
+    return bend(read) + recalled if outside else bend(read + recalled)
 
 
 def _lstm(
@@ -20,15 +35,39 @@ def _lstm(
     output_gate: Tensor,
     c: Tensor,
     w_hr: Tensor,
+    *,
+    new: Bend = torch.tanh,
+    enter: Bend = torch.sigmoid,
+    keep: Bend = torch.sigmoid,
+    show: Bend = torch.sigmoid,
+    shown: Bend = torch.tanh,
+    old: bool = False,
 ) -> tuple[Tensor, Tensor]:
+    total = keep(forget_gate) * c + enter(input_gate) * new(cell)
+    return linear(show(output_gate) * shown(c if old else total), w_hr), total
+
+
+def _gate_last(*given: Tensor) -> tuple[Tensor, Tensor]:
+    input_gate, forget_gate, cell, output_gate, c, w_hr = given
     total = forget_gate.sigmoid() * c + input_gate.sigmoid() * cell.tanh()
-    return linear(output_gate.sigmoid() * total.tanh(), w_hr), total
+    return linear(output_gate, w_hr).sigmoid() * linear(total.tanh(), w_hr), total
 
 
 def _new(
-    read: Tensor, reset: Tensor, state: Tensor, w_hh: Tensor, b_hh: Tensor
+    read: Tensor,
+    reset: Tensor,
+    state: Tensor,
+    w_hh: Tensor,
+    b_hh: Tensor,
+    *,
+    gate: Bend = torch.sigmoid,
+    bend: Bend = torch.tanh,
+    all_: bool = False,
 ) -> Tensor:
-    return (read + reset.sigmoid() * linear(state, w_hh, b_hh)).tanh()
+    recalled = linear(state, w_hh, b_hh)
+    return bend(
+        gate(reset) * (read + recalled) if all_ else read + gate(reset) * recalled
+    )
 
 
 def _forward(x: Tensor, decay: Tensor) -> Tensor:
@@ -70,11 +109,14 @@ EXERCISES: dict[str, Exercise] = {
         "-> b o",
         _step,
         {
-            "The second bias is forgotten.": (
-                lambda x, h, w, u, b, _: (linear(x, w, b) + linear(h, u)).tanh()
+            "The second bias is forgotten.": (partial(_step, second=0.0)),
+            "The tanh is forgotten.": partial(_step, bend=torch.clone),
+            "It is a sigmoid; the new state is a tanh.": (
+                partial(_step, bend=torch.sigmoid)
             ),
-            "The tanh is forgotten.": (
-                lambda x, h, w, u, b, c: linear(x, w, b) + linear(h, u, c)
+            "It is a ReLU; the new state is a tanh.": partial(_step, bend=torch.relu),
+            "The old state's part is added after the tanh; it belongs inside.": (
+                partial(_step, outside=True)
             ),
             "There is one tanh, of the sum of both parts.": (
                 lambda x, h, w, u, b, c: linear(x, w, b).tanh() + linear(h, u, c).tanh()
@@ -99,6 +141,29 @@ EXERCISES: dict[str, Exercise] = {
                 lambda input_gate, forget_gate, *rest: _lstm(
                     input_gate, -forget_gate, *rest
                 )
+            ),
+            "The new value goes in without its tanh.": partial(_lstm, new=torch.clone),
+            "The new value is a sigmoid; it is a tanh.": (
+                partial(_lstm, new=torch.sigmoid)
+            ),
+            "The input gate is not used: all that is new goes in.": (
+                partial(_lstm, enter=torch.ones_like)
+            ),
+            "The output gate is a tanh; a gate is a sigmoid.": (
+                partial(_lstm, show=torch.tanh)
+            ),
+            "The input gate is a tanh; a gate is a sigmoid.": (
+                partial(_lstm, enter=torch.tanh)
+            ),
+            "The forget gate is a tanh; a gate is a sigmoid.": (
+                partial(_lstm, keep=torch.tanh)
+            ),
+            "The input gate has no sigmoid.": partial(_lstm, enter=torch.clone),
+            "The forget gate has no sigmoid.": partial(_lstm, keep=torch.clone),
+            "The output gate has no sigmoid.": partial(_lstm, show=torch.clone),
+            "The old sum is shown; the new one is to be.": partial(_lstm, old=True),
+            "The output gate is projected, too; it belongs before the projection.": (
+                _gate_last
             ),
             "The old sum is never forgotten.": (
                 lambda input_gate, forget_gate, *rest: _lstm(
@@ -144,10 +209,17 @@ EXERCISES: dict[str, Exercise] = {
                 ).tanh()
             ),
             "A gate is between 0 and 1: it needs its sigmoid.": (
-                lambda read, reset, h, w, b: (read + reset * linear(h, w, b)).tanh()
+                partial(_new, gate=torch.clone)
             ),
-            "The new value is a tanh.": (
-                lambda read, reset, h, w, b: read + reset.sigmoid() * linear(h, w, b)
+            "The new value is a tanh.": partial(_new, bend=torch.clone),
+            "The new value is a tanh, not a sigmoid.": (
+                partial(_new, bend=torch.sigmoid)
+            ),
+            "The reset gate multiplies all; what is read passes as it is.": (
+                partial(_new, all_=True)
+            ),
+            "A reset gate of 1 keeps the old state, and one of 0 loses it.": (
+                partial(_new, gate=lambda reset: 1 - reset.sigmoid())
             ),
         },
         without=["gru_cell", "linear", "addmm"],
@@ -162,6 +234,14 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "The decay is missing: a later moment counts less.": (
                 lambda gradient, _: gradient.flip(0).cumsum(0).flip(0)
+            ),
+            "The gradient of the moment itself decays, too; only later ones do.": (
+                lambda gradient, decay: (
+                    decay * _forward(gradient.flip(0), decay).flip(0)
+                )
+            ),
+            "All later moments decay once; each step decays once more.": (
+                lambda gradient, decay: (decay * gradient).flip(0).cumsum(0).flip(0)
             ),
             "Only the next moment is asked, not those after it.": (
                 lambda gradient, decay: (

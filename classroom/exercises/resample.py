@@ -108,6 +108,9 @@ EXERCISES: dict[str, Exercise] = {
             "Beyond the edge there is nothing; the edge cell is to be repeated.": (
                 _triangles
             ),
+            "The cell to the left is taken, and nothing is blended.": (
+                lambda x, place: x[:, _inside(x, place).long()]
+            ),
             "The nearest cell is taken, and nothing is blended.": (
                 lambda x, place: x[:, (_inside(x, place) + 0.5).long()]
             ),

@@ -1,6 +1,7 @@
 """The exercises on transformers."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,8 +21,10 @@ def _norm(x: Tensor) -> Tensor:
     return centered / (centered.square().mean(-1, keepdim=True) + 1e-5).sqrt()
 
 
-def _read(x: Tensor, value: Tensor, *, causal: bool = False) -> Tensor:
-    scores = SCORES(x, x) / math.sqrt(x.shape[-1])
+def _read(
+    x: Tensor, value: Tensor, *, causal: bool = False, power: float = 0.5
+) -> Tensor:
+    scores = SCORES(x, x) / x.shape[-1] ** power
     if causal:
         later = torch.ones_like(scores, dtype=torch.bool).triu(1)
         scores = scores.masked_fill(later, -math.inf)
@@ -41,6 +44,13 @@ def _two_blocks(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
     normed = _norm(x)
     x = x + _read(normed, normed, causal=True)
     return x + _feed_forward(_norm(x), weight1, weight2)
+
+
+def _second(x: Tensor, block: Callable[[Tensor], Tensor]) -> Tensor:
+    """The first block as it should be, and another second one."""
+    normed = _norm(x)
+    x = x + _read(normed, normed, causal=True)
+    return x + block(_norm(x))
 
 
 def _blocks_side_by_side(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
@@ -117,6 +127,12 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x: _norm(x) + _read(_norm(x), _norm(x))
             ),
             "The values are read before the norm.": lambda x: x + _read(_norm(x), x),
+            "The scores are not divided by the root of e.": (
+                lambda x: x + _read(_norm(x), _norm(x), power=0)
+            ),
+            "The scores are divided by e; its root is meant.": (
+                lambda x: x + _read(_norm(x), _norm(x), power=1)
+            ),
         },
         without=["layer_norm", "native_layer_norm", "scaled_dot_product_attention"],
     ),
@@ -126,6 +142,17 @@ EXERCISES: dict[str, Exercise] = {
         {
             "A token sees those that come later.": _sees_all,
             "The second norm is missing.": _one_norm,
+            "The ReLU is missing: two linear layers are one.": (
+                lambda x, weight1, weight2: _second(
+                    x, lambda y: linear(linear(y, weight1), weight2)
+                )
+            ),
+            "The second block's result is not added to the stream.": (
+                lambda x, weight1, weight2: (
+                    _second(x, lambda y: _feed_forward(y, weight1, weight2))
+                    - _second(x, torch.zeros_like)
+                )
+            ),
             "The second block has to read what the first one added.": (
                 _blocks_side_by_side
             ),

@@ -113,6 +113,17 @@ EXERCISES: dict[str, Exercise] = {
             "The windows are averaged; their products are to be summed.": (
                 lambda x, weight: _same(x, weight) / len(weight)
             ),
+            "The edge cells are repeated; the padding is zeros.": (
+                lambda x, weight: _same(x, weight, mode="replicate")
+            ),
+            "The largest product of each window is taken; sum them.": (
+                lambda x, weight: (
+                    pad(x, ((len(weight) - 1) // 2, len(weight) // 2)).unfold(
+                        1, len(weight), 1
+                    )
+                    * weight
+                ).amax(-1)
+            ),
             "All padding is on the left; it goes to both sides.": (
                 lambda x, weight: Recipe("b w k, k -> b w")(
                     pad(x, (len(weight) - 1, 0)).unfold(1, len(weight), 1), weight
