@@ -178,7 +178,7 @@ ELSEWHERE: dict[str, tuple[str, str, str]] = {
     ),
     "a count as a function": ("linear-count", "parameters", "parameters = lambda: 101770\n"),
     "a count as a set of all": ("linear-count", "parameters", "parameters = set(range(200000))\n"),
-    "a line of another": ("linear-gradient", "gradient_line", "gradient_line = 'b o, b i -> i o'\n"),
+    "a line of another": ("recipe-outer", "outer_line", "outer_line = 'b o, b i -> o i'\n"),
 }  # fmt: skip
 
 

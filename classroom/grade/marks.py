@@ -256,7 +256,7 @@ def judged(
     answer = answered(name, described, submission)
     asked = variant(name, drawn)
     if asked is not None:
-        right, said = asked.judge(answer)
+        right, said, *_ = asked.judge(answer)
         return right, said, "" if right else returns(answer, asked)
     verdict = check(name, answer)
     right, said = bool(verdict), repr(verdict).removeprefix(f"{name}: ")

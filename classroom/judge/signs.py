@@ -222,7 +222,7 @@ def _rules(letters: Sequence[str]) -> dict[str, Callable[[Sizes], bool]]:
     return rules
 
 
-class FirstNaN(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class FirstNaN(TorchDispatchMode):
     """Notes the operation that first makes a NaN out of numbers, and why."""
 
     def __init__(self) -> None:
