@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import layerlib
 from tools import check
 
 FILES = {
@@ -177,6 +178,13 @@ def test_each_family_has_layers() -> None:
     for family in check.families():
         assert check.layers(family), family
         assert (check.ROOT / f"tests/test_{family}.py").is_file()
-    assert all(
-        (check.ROOT / f"tests/test_{n}.py").is_file() for n in ("contract", "purity")
-    )
+    assert set(check.MODELS) == layerlib.MODELS
+    others = ("contract", "purity", *check.MODELS.values())
+    assert all((check.ROOT / f"tests/test_{n}.py").is_file() for n in others)
+
+
+def test_a_model_runs_the_tests_of_its_models() -> None:
+    made = check.plan(["layerlib/mixer.py"])
+    assert [*made.whole] == [
+        "tests/test_vision.py", "tests/test_readability.py", "layerlib/mixer.py"
+    ]  # fmt: skip

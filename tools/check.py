@@ -26,6 +26,14 @@ SECONDS = 85.0
 
 OVER_ALL = ("contract", "purity", "lines", "short_forms")
 """The tests that go over all layers."""
+MODELS = {
+    "decoder": "gpt2",
+    "gpt2": "gpt2",
+    "mixer": "vision",
+    "vision": "vision",
+    "window_attention": "vision",
+}
+"""Files of whole models, and which tests are about each."""
 TESTS = {
     "Makefile": ["tools"],
     "_config.yml": ["book"],
@@ -109,7 +117,10 @@ def _tests(made: Plan, stems: Iterable[str], root: Path) -> None:
 
 def _module(made: Plan, path: Path, root: Path) -> None:
     """Adds the tests of a module of layerlib, and of what stands on it."""
-    if path.stem == "__init__":
+    if len(path.parts) == 2 and path.stem in MODELS:
+        _tests(made, [MODELS[path.stem], "readability"], root)
+        made.whole[path.as_posix()] = None
+    elif path.stem == "__init__":
         _tests(made, ["contract"] * (len(path.parts) == 2), root)
     elif path.stem in families(root) and len(path.parts) == 2:
         _family(made, path.stem, root)
@@ -131,7 +142,8 @@ def _family(made: Plan, name: str, root: Path) -> None:
 def families(root: Path = ROOT) -> list[str]:
     """The families of layers, by the names of their files."""
     files = sorted((root / "layerlib").glob("*.py"))
-    return [file.stem for file in files if file.stem not in {"__init__", "recipe"}]
+    others = {"__init__", "recipe", *MODELS}
+    return [file.stem for file in files if file.stem not in others]
 
 
 def layers(family: str, root: Path = ROOT) -> list[str]:
