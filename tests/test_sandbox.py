@@ -98,8 +98,10 @@ def test_what_a_submission_may_do(
 
 
 def test_the_repository_is_not_there(sandbox: Sandbox) -> None:
-    here = str(Path(__file__).parents[1])
-    assert look(sandbox, f"seen = os.path.exists({here!r})") is False
+    here = Path(__file__).parents[1]
+    for name in ("chapters", "classroom/exercises", "classroom/judge", "tests", ".git"):
+        hidden = str(here / name)
+        assert look(sandbox, f"seen = os.path.exists({hidden!r})") is False
     assert (
         look(
             sandbox,
