@@ -520,7 +520,7 @@ BAD = {
     ),
     "another model": (
         lambda folder: configured(folder, model_type="swin"),
-        'ViT.from_pretrained: expected a config.json of model_type vit, got swin',
+        "ViT.from_pretrained: expected a config.json of model_type vit, got swin",
     ),
     "projections without bias": (
         lambda folder: configured(folder, qkv_bias=False),
