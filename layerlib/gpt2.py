@@ -16,7 +16,6 @@ from torch.nn import Module, ModuleList
 import layerlib
 from layerlib.conventions import pretrained
 from layerlib.conventions.gpt2 import (
-    ACTIVATIONS,
     SAMPLING,
     GPT2Config,
     LlamaConfig,
@@ -24,10 +23,9 @@ from layerlib.conventions.gpt2 import (
     ends,
     gpt2_place,
     llama_place,
-    set_apart,
     spoken,
 )  # fmt: skip
-from layerlib.conventions.pretrained import tokenizer
+from layerlib.conventions.pretrained import ACTIVATIONS, set_apart, tokenizer
 from layerlib.decoder import Attention, Block, Decoder, stopped
 from layerlib.recipe import Recipe
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 
 import layerlib
-from layerlib.conventions.vision import activated, set_apart
+from layerlib.conventions.pretrained import set_apart
+from layerlib.conventions.vision import activated
 from layerlib.recipe import Rearrange, Recipe
 
 ACROSS = Rearrange("b n c -> b c n")

@@ -18,7 +18,7 @@ from torch.nn import Module, ModuleList, Parameter
 from torch.nn.init import trunc_normal_
 
 import layerlib
-from layerlib.conventions.pretrained import Folder
+from layerlib.conventions.pretrained import Folder, set_apart
 from layerlib.conventions.signature import convention
 from layerlib.conventions.vision import (
     MixerConfig,
@@ -30,7 +30,6 @@ from layerlib.conventions.vision import (
     fits_patches,
     fits_tokens,
     pretrained,
-    set_apart,
 )
 from layerlib.mixer import Block, TokenMixing
 from layerlib.recipe import Rearrange, Reduce

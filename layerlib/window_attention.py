@@ -18,8 +18,9 @@ from torch.nn import Module
 from torch.nn.init import trunc_normal_
 
 import layerlib
+from layerlib.conventions.pretrained import set_apart
 from layerlib.conventions.signature import convention
-from layerlib.conventions.vision import divides, fits_windows, set_apart
+from layerlib.conventions.vision import divides, fits_windows
 from layerlib.recipe import Rearrange
 from layerlib.windows import pad
 

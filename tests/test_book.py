@@ -22,6 +22,7 @@ from examples import classes, families, functions
 from layerlib import Recipe
 from layerlib.lab.contents import cells, minutes, prose, words
 from layerlib.recipe import LETTERS
+from tools import check
 
 ROOT = Path(__file__).parent.parent
 PROJECT = ROOT / "chapters" / "project.ipynb"
@@ -32,8 +33,6 @@ EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
 NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, PROJECT, TEACH, *REFERENCES, *EXERCISES]
 IN_STORY_OF = {"nlinear": "linear"}
 """Families that are a section in the story of another one."""
-TESTED_WITH = {"mixer": "vision", "window_attention": "vision"}
-"""Parts of models, which the tests of the whole models are about."""
 PICTURES = {"point_at", "film", "cube", "still", "lines", "HTML"}
 PUBLIC = {*classes(), *functions(), "Line", "Rearrange", "Recipe", "Reduce", "Cost"}
 
@@ -63,7 +62,7 @@ def test_one_family_one_name() -> None:
     assert {path.stem for path in REFERENCES} == names
     assert {path.stem for path in EXERCISES} == names
     for name in names:
-        tests = f"test_{TESTED_WITH.get(name, name)}.py"
+        tests = f"test_{check.MODELS.get(name, name)}.py"
         assert (ROOT / "tests" / tests).is_file()
 
 

@@ -2,16 +2,15 @@
 
 import gzip
 import html
-import importlib.util
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import tinycss2
+from book_formulas import mathml
+from book_weight import _needed as needed
 from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser
 
@@ -21,19 +20,6 @@ LANDING, PAGE = 320_000, 420_000  # bytes, compressed: all that a first visit lo
 ELEMENTS = 6_000  # of a page, with what its scripts add
 LISTS = 8_000  # of a page of the API: a list of names, or each entry with its source
 FONT = ROOT / "site" / "vendor" / "math" / "texgyretermes-math.woff"
-
-
-def _extension(name: str) -> ModuleType:
-    """An extension of the site; `site` itself is a module of Python."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "site" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-mathml = _extension("book_formulas").mathml
-needed = _extension("book_weight")._needed  # noqa: SLF001
 
 
 # ---- Each page, on a first visit

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from . import wire
+from .names import Names
 
 OPERATIONS = 20_000  # in one call
 
@@ -87,25 +87,6 @@ class Record(TorchDispatchMode):
             self.alive.append(x)
             self.places[id(x)] = -len(self.constants)
         return ["tensor", self.places[id(x)]]
-
-
-class Names(TorchFunctionMode):
-    """The public names of torch's functions that are called; layerlib's are not."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.called: set[str] = set()
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if not (getattr(func, "__module__", None) or "").startswith("layerlib."):
-            self.called.add(func.__name__)
-        return func(*args, **(kwargs or {}))
 
 
 def recorded(

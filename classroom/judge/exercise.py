@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
+from classroom.inside.names import Names
 from classroom.judge import attempt, notation, signs
 from classroom.judge.attempt import Attempt, Bounds, Overtime, close, readable
 from classroom.judge.causes import Change, Tensors, changes, products
@@ -402,11 +402,11 @@ class Task:
         """What it calls and should not, or not as often as it should."""
         if not (self.without or self.once):
             return ""
-        watch, sizes, ran = _Watch(), self.cases[-1], Counter[str]()
+        watch, sizes, ran = Names(), self.cases[-1], Counter[str]()
         arguments = self._arguments(self.draw(sizes), sizes)
         with suppress(*WHATEVER), bounds.call(), watch:
             ran.update(moves(self.function(answer), *arguments))
-        names = {name.strip("_") for name in (*watch.names, *ran)}
+        names = {name.strip("_") for name in (*watch.called, *ran)}
         for name in self.without:
             if name.strip("_") in names:
                 return (
@@ -660,28 +660,6 @@ class Task:
 
 
 Exercise = Question | Task
-
-
-class _Watch(TorchFunctionMode):
-    """Notes which functions of torch are called, by their public names.
-
-    Those of layerlib call it too, in order to be seen: they are not torch's.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if not (getattr(func, "__module__", None) or "").startswith("layerlib."):
-            self.names.add(func.__name__)
-        return func(*args, **(kwargs or {}))
 
 
 def _terms(side: str) -> dict[str, list[str]]:

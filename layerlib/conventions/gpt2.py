@@ -2,42 +2,19 @@
 
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
 from layerlib.conventions.call import Call
 from layerlib.conventions.expect import expect
-from layerlib.conventions.pretrained import Place
-
-ACTIVATIONS: dict[str, Callable[[Any], Module]] = {
-    "gelu": lambda nn: nn.GELU(),
-    "gelu_new": lambda nn: nn.GELU(approximate="tanh"),
-    "gelu_pytorch_tanh": lambda nn: nn.GELU(approximate="tanh"),
-    "relu": lambda nn: nn.ReLU(),
-    "silu": lambda nn: nn.SiLU(),
-    "swish": lambda nn: nn.SiLU(),
-}
-"""The activations by the names that configurations have for them."""
-
-DEFAULTS = {"eps": 1e-5, "bias": True}
-"""What layers of torch take where they are told nothing."""
+from layerlib.conventions.pretrained import ACTIVATIONS, Place
 
 LONG = 100
 """From how many tokens on a progress bar is shown, where somebody looks on."""
-
-
-def set_apart(**settings: Any) -> dict[str, Any]:
-    """The settings that are not torch's defaults: a reader's own class may lack them.
-
-    >>> set_apart(eps=1e-6, bias=True)
-    {'eps': 1e-06}
-    """
-    return {name: x for name, x in settings.items() if x != DEFAULTS[name]}
 
 
 class _Config:

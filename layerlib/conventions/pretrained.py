@@ -21,6 +21,28 @@ INDEX = "model.safetensors.index.json"
 PICKLES = "*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl"
 NO_NAME = r"(?!)"
 
+ACTIVATIONS: dict[str, Callable[[Any], nn.Module]] = {
+    "gelu": lambda nn: nn.GELU(),
+    "gelu_new": lambda nn: nn.GELU(approximate="tanh"),
+    "gelu_pytorch_tanh": lambda nn: nn.GELU(approximate="tanh"),
+    "relu": lambda nn: nn.ReLU(),
+    "silu": lambda nn: nn.SiLU(),
+    "swish": lambda nn: nn.SiLU(),
+}
+"""The activations by the names that configurations have for them."""
+
+DEFAULTS = {"eps": 1e-5, "dropout": 0.0, "bias": True}
+"""What layers of torch take where they are told nothing."""
+
+
+def set_apart(**settings: Any) -> dict[str, Any]:
+    """The settings that are not torch's defaults: a reader's own class may lack them.
+
+    >>> set_apart(eps=1e-6, dropout=0.0)
+    {'eps': 1e-06}
+    """
+    return {name: x for name, x in settings.items() if x != DEFAULTS[name]}
+
 
 @dataclass(frozen=True)
 class Place:

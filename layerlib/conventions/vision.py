@@ -13,25 +13,18 @@ from torch.nn import Module
 
 from layerlib.conventions.call import Call
 from layerlib.conventions.expect import expect
-from layerlib.conventions.pretrained import Folder, Place, chosen, config, load
+from layerlib.conventions.pretrained import (
+    ACTIVATIONS,
+    Folder,
+    Place,
+    chosen,
+    config,
+    load,
+)
 
 Model = TypeVar("Model", bound=Module)
 Number: TypeAlias = int | float
 Sizes: TypeAlias = tuple[int, ...]
-
-DEFAULTS = {"eps": 1e-5, "dropout": 0.0, "bias": True}
-"""What layers of torch take where they are told nothing."""
-
-
-ACTIVATIONS: dict[str, Callable[[Any], Module]] = {
-    "gelu": lambda nn: nn.GELU(),
-    "gelu_new": lambda nn: nn.GELU(approximate="tanh"),
-    "gelu_pytorch_tanh": lambda nn: nn.GELU(approximate="tanh"),
-    "relu": lambda nn: nn.ReLU(),
-    "silu": lambda nn: nn.SiLU(),
-    "swish": lambda nn: nn.SiLU(),
-}
-"""The activations by the names that configurations have for them."""
 
 
 def activated(name: str, nn: Any) -> Module:
@@ -39,15 +32,6 @@ def activated(name: str, nn: Any) -> Module:
     told = f"an activation of {', '.join(ACTIVATIONS)}"
     expect("MLP", name in ACTIVATIONS, told, name)
     return ACTIVATIONS[name](nn)
-
-
-def set_apart(**settings: Any) -> dict[str, Any]:
-    """The settings that are not torch's defaults: a reader's own class may lack them.
-
-    >>> set_apart(eps=1e-6, dropout=0.0)
-    {'eps': 1e-06}
-    """
-    return {name: x for name, x in settings.items() if x != DEFAULTS[name]}
 
 
 @dataclass
