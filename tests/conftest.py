@@ -7,22 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
+from tools.pdf import BROWSERS, FLAGS
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window; where there is none, its tests are skipped."""
-    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         missing = "no Chromium found: nothing is looked at in a browser"
         if os.environ.get("CI"):
