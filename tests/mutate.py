@@ -62,7 +62,8 @@ def main(folder: Path) -> None:
     """Answers each plan with which test notices which of its mistakes, if any."""
     package = folder / "layerlib"
     shutil.copytree(TESTS.parent / "layerlib", package)
-    sys.path.insert(0, str(folder))
+    # The copy first; what else the tests import, such as tools, from the repository.
+    sys.path[:] = [str(folder), *sys.path, str(TESTS.parent)]
     for plan in map(json.loads, sys.stdin):
         file = package / f"{plan['file'].replace('.', '/')}.py"
         source = file.read_text(encoding="utf-8")

@@ -136,7 +136,7 @@ class Breaker:
 
     def __call__(self, plan: dict[str, Any]) -> dict[str, dict[str, str]]:
         """Which test notices which mistake of a plan."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, TESTS / "mutate.py", self._new_folder()],
                 cwd=TESTS.parent,
@@ -155,12 +155,14 @@ class Breaker:
                 assert "noticed" in answer, said + answer["failure"]
                 return answer["noticed"]
             said += line
+        self.close()
         pytest.fail(f"it ended: {said}")
 
     def close(self) -> None:
         """Ends the process."""
         if self._process is not None:
             self._process.communicate()
+            self._process = None
 
 
 @pytest.fixture(scope="session")
