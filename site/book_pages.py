@@ -1,7 +1,10 @@
-"""What the pages of the book need on top of the theme: names for its arrows, typefaces.
+"""What the pages of the book need on top of the theme: arrows' names, links, typefaces.
 
 The theme draws an arrow that shows and hides the pages below a chapter, and gives it no
 name. A screen reader says "button" there, and axe counts a violation on each page.
+
+What a cell prints may link to another notebook, since the cell is run in JupyterLab, too.
+On the site the link leads to that notebook's page.
 
 The typefaces lie in site/vendor/fonts, cut down to the letters of the book. On disk, a
 page may be forbidden to read a font from a file, so they are in a style, which
@@ -9,6 +12,7 @@ book_weight puts into the one of all pages.
 """
 
 import base64
+import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +23,7 @@ from sphinx.application import Sphinx
 FONTS = Path(__file__).parent / "vendor" / "fonts"
 
 _ARROW = re.compile(r"(?P<link><a [^>]*>(?P<title>[^<]*)</a><details[^>]*>)<summary>")
+_NOTEBOOK = re.compile(r'(?P<link><a [^>]*href=")(?P<page>[^":#]+)\.ipynb(?=["#])')
 _FACES = (
     ("book-serif", "Book Serif", "normal", "400"),
     ("book-serif-italic", "Book Serif", "italic", "400"),
@@ -50,6 +55,26 @@ def _name_arrows(
     context["generate_toctree_html"] = named
 
 
+def _lead_to_pages(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,  # noqa: ARG001  # Sphinx passes all five
+    context: dict[str, Any],
+    doctree: object,  # noqa: ARG001
+) -> None:
+    """Leads each link to a notebook of the book to its page."""
+
+    def page(link: re.Match[str]) -> str:
+        there = posixpath.normpath(
+            posixpath.join(posixpath.dirname(pagename), link["page"])
+        )
+        known = there in app.env.found_docs
+        return f"{link['link']}{link['page']}.html" if known else link[0]
+
+    if "body" in context:
+        context["body"] = _NOTEBOOK.sub(page, context["body"])
+
+
 def _write_fonts(app: Sphinx) -> None:
     """Writes the typefaces as a style sheet beside the other ones."""
     faces = ["/* Type: Source Serif 4, Source Sans 3, cut down; SIL OFL 1.1 */\n"]
@@ -64,6 +89,7 @@ def _write_fonts(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connects the above; the arrows later than the theme, which comes at 500."""
     app.connect("html-page-context", _name_arrows, priority=900)
+    app.connect("html-page-context", _lead_to_pages)
     app.connect("builder-inited", _write_fonts)
     app.add_css_file("fonts.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

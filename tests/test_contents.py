@@ -56,7 +56,7 @@ def test_parts_with_their_stories(toc: str) -> None:
     assert html.startswith(
         '<dl class="contents"><dt>First &amp; last</dt><dd>One &lt; two.'
     )
-    assert '<a href="chapters/two.html">Word &lt;b&gt;' in html
+    assert '<a href="chapters/two.ipynb">Word &lt;b&gt;' in html
     assert "</a> 2 min" in html
     assert "further" not in html
 

@@ -435,13 +435,13 @@ def visit(browser: Browser, site: Path, name: str, **context: Any) -> Page:
 
 
 FOCUS = """() => {
-    const e = document.activeElement, style = getComputedStyle(e);
-    const box = e.getBoundingClientRect();
+    const e = document.activeElement, box = e.getBoundingClientRect();
     return {
         end: e === document.body,
         what: e.outerHTML.slice(0, 120),
-        ring: parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== "none"
-            || style.boxShadow !== "none",
+        ring: [e, ...e.children].map(e => getComputedStyle(e)).some(
+            s => parseFloat(s.outlineWidth) > 0 && s.outlineStyle !== "none"
+                || s.boxShadow !== "none"),
         seen: box.bottom > 0 && box.top < innerHeight,
     };
 }"""
@@ -551,6 +551,7 @@ def test_page_can_be_printed(
     site: Path, browser: Browser, name: str, color: str
 ) -> None:
     page = visit(browser, site, name, color_scheme=color, viewport=PAPER)
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     page.wait_for_timeout(100)
     assert not page.evaluate(CUT)
@@ -570,7 +571,8 @@ EDGES = """() => {
             if (!texts.currentNode.data.trim()) continue;
             const range = document.createRange();
             range.selectNodeContents(texts.currentNode);
-            return Math.round(range.getClientRects()[0].left);
+            const box = texts.currentNode.parentElement.closest("p code") ?? range;
+            return Math.round(box.getClientRects()[0].left);
         }
     };
     const found = {};

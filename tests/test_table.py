@@ -34,8 +34,8 @@ def test_html() -> None:
     assert f"{len(classes())} layers" in html
     for name in classes():
         assert html.count(f"<code>{name}</code>") == 1
-    assert '<a href="chapters/linear.html">Linear</a>' in html
-    assert '<a href="chapters/reference/linear.html"><code>Bilinear</code></a>' in html
+    assert '<a href="chapters/linear.ipynb">Linear</a>' in html
+    assert '<a href="chapters/reference/linear.ipynb"><code>Bilinear</code></a>' in html
     assert '<th colspan="2" scope="rowgroup">nlinear · <a href="chapters/ref' in html
     assert repr(table("nowhere")) == f"a table of {len(classes())} layers"
     assert "href" not in table("nowhere")._repr_html_()

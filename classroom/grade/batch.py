@@ -183,7 +183,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     with (
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
-            dashboard_address=None, silence_logs=50,
+            dashboard_address="localhost:0", silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip

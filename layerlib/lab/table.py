@@ -140,8 +140,8 @@ class Table:
         """A link from beside the folder of the chapters, if the page is there."""
         if not page.exists():
             return ""
-        there = page.relative_to(self.chapters.parent).with_suffix(".html")
-        return f'<a href="{there.as_posix()}">{text}</a>'
+        there = page.relative_to(self.chapters.parent).as_posix()
+        return f'<a href="{there}">{text}</a>'
 
     def _count(self) -> int:
         return sum(
