@@ -3,8 +3,8 @@
 The theme draws an arrow that shows and hides the pages below a chapter, and gives it no
 name. A screen reader says "button" there, and axe counts a violation on each page.
 
-What a cell prints may link to another notebook, since the cell is run in JupyterLab, too.
-On the site the link leads to that notebook's page.
+What a cell prints may link to another notebook: in JupyterLab, it leads there.
+On the site the link leads to the page of that notebook.
 
 The typefaces lie in site/vendor/fonts, cut down to the letters of the book. On disk, a
 page may be forbidden to read a font from a file, so they are in a style, which

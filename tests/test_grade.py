@@ -350,9 +350,7 @@ def test_a_teacher_names_a_cluster_in_one_line(graded: Graded) -> None:
 
 
 def test_what_is_graded_is_not_graded_again(graded: Graded, tmp_path: Path) -> None:
-    before = {
-        p.name: p.read_bytes() for p in (graded.out / "marks").rglob("*.json")
-    }
+    before = {p.name: p.read_bytes() for p in (graded.out / "marks").rglob("*.json")}
     out = tmp_path / "out"
     shutil.copytree(graded.out, out)
     ann = out / "marks" / "ann" / "linear.json"
