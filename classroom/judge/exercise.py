@@ -99,6 +99,8 @@ class Question:
             answer = answer.tolist()
         if kind is frozenset and isinstance(answer, str):
             answer = re.findall(r"\w+", answer)
+        if kind is float and type(answer) is int:
+            return float(answer)
         many = isinstance(answer, (list, tuple, set, frozenset))
         return kind(answer) if many and kind in (frozenset, tuple) else answer
 

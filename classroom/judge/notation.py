@@ -19,7 +19,7 @@ def written(line: str, inputs: Axes) -> str:
     left, _, right = line.partition("->")
     if "->" not in line or "->" in right:
         return ""  # a Line says so itself
-    if re.search(r"[\[\]{}:*;]", line):
+    if re.search(r"[^\w\s,.()]", left + right):
         return "A line has letters, spaces, commas, parentheses and one `->` only."
     if "," in right:
         return "A line has one output: there is no comma to the right of `->`."
@@ -86,6 +86,12 @@ def says(line: Line, inputs: Axes, outputs: Axes, named: Sequence[str] = ()) -> 
                 asked = given
             met += [(by, n, name) for n, by in zip(asked, given, strict=True)]
     told += _clashes([each for each in met if not each[0].isdigit()])
+    own_names = {n for _, n, _ in met}
+    told = told or [
+        f"The size of {n} is given by its name, and the line has no `{n}`."
+        for n in named
+        if n not in own_names
+    ]
     if told:
         return "\n".join(told)
     summed = "so it is summed" if isinstance(line, Recipe | Reduce) else "so it is lost"
@@ -129,7 +135,9 @@ def _output(
         for n in wanted
         if n not in flat
     ] + [
-        f"`{back.get(n, n)}` is still on the right; it is to be summed."
+        f"`{back[n]}` is still on the right; it is to be summed."
+        if n in back
+        else f"`{n}` of the output is in no input."
         for n in flat
         if n not in wanted
     ]
