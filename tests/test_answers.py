@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,7 @@ Said = Callable[[str, list[str]], list[str]]
 
 
 @pytest.fixture(scope="module")
-def said(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Said]:
+def said(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
     """What the script says to answers to an exercise, without what it begins with."""
     file = tmp_path_factory.mktemp("answers") / "index.html"
     static = (ROOT / "site" / "static").as_uri()
@@ -184,9 +183,7 @@ def styles(line: str, task: Task) -> list[str]:
     letters = sorted({*re.findall(r"\w+", line)} - {*task.numbers, "1"})
     renamed = re.sub(
         r"[a-z]\w*",
-        lambda word: (
-            f"a{letters.index(word[0])}" if word[0] in letters else word[0]
-        ),
+        lambda word: f"a{letters.index(word[0])}" if word[0] in letters else word[0],
         line,
     )
     spaced = line.replace(",", " , ").replace("(", "( ").replace(" ", "  ")
@@ -205,16 +202,24 @@ def slips(line: str) -> list[str]:
     left, right = (side.strip() for side in line.split("->"))
     axes = re.findall(r"\([^)]*\)|\S+", right)
     inputs = left.split(", ")
-    made = [f"{left} -> {' '.join(axes[:at] + axes[at + 1 :])}" for at in range(len(axes))]
-    made += [f"{left} -> {' '.join(axes[at:] + axes[:at])}" for at in range(1, len(axes))]
+    made = [
+        f"{left} -> {' '.join(axes[:at] + axes[at + 1 :])}" for at in range(len(axes))
+    ]
+    made += [
+        f"{left} -> {' '.join(axes[at:] + axes[:at])}" for at in range(1, len(axes))
+    ]
     made += [f"{left} -> {right} {n}" for n in re.findall(r"\w+", left)]
     for at, term in enumerate(inputs):
         letters = re.findall(r"\([^)]*\)|\S+", term)
         turned = " ".join(letters[::-1])
-        made.append(f"{', '.join([*inputs[:at], turned, *inputs[at + 1 :]])} -> {right}")
+        made.append(
+            f"{', '.join([*inputs[:at], turned, *inputs[at + 1 :]])} -> {right}"
+        )
         flipped = re.sub(r"\((\w+) (\w+)", r"(\2 \1", term)
-        made.append(f"{', '.join([*inputs[:at], flipped, *inputs[at + 1 :]])} -> {right}")
-        for old, new in zip(letters, letters[1:], strict=False):
+        made.append(
+            f"{', '.join([*inputs[:at], flipped, *inputs[at + 1 :]])} -> {right}"
+        )
+        for old, new in pairwise(letters):
             one = [*inputs[:at], term.replace(old, new, 1), *inputs[at + 1 :]]
             made.append(f"{', '.join(one)} -> {right}")
         longer = [*inputs[:at], f"{term} z", *inputs[at + 1 :]]
@@ -273,3 +278,102 @@ def test_a_malformed_line_is_told_and_never_right(said: Said, name: str) -> None
             assert text, line
             start = text.partition("\n")[0].removesuffix("it raises an error.")
             assert start in told, (line, text, told)
+
+
+# ---- On the pages
+
+EXERCISE, STORY = "chapters/exercises/recipe", "chapters/linear"
+
+
+def on_page(site: Path, name: str) -> list[str]:
+    page = (site / f"{name}.html").read_text(encoding="utf-8")
+    return re.findall(r'class="answer d-print-none" data-name="([^"]*)"', page)
+
+
+def test_each_blank_of_a_value_or_a_line_has_one_field(site: Path) -> None:
+    found = [name for page in PAGES for name in on_page(site, page)]
+    assert len(set(found)) == len(found)
+    assert {*VALUES} <= {*found} <= {*NAMES}
+    assert on_page(site, EXERCISE) == [
+        "recipe-summed", "recipe-outer", "recipe-order", "recipe-gradient",
+    ]  # fmt: skip
+    # These ask for a function, though a line would do.
+    assert not {"shapes-patches", "gpt2-groups", "mixer-story-moves"} & {*found}
+
+
+def test_only_a_page_with_a_field_loads_the_script(site: Path) -> None:
+    for name in PAGES:
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert ("answers.js" in page) == bool(on_page(site, name)), name
+
+
+def answer(page: Page, name: str, text: str) -> str:
+    """Types an answer and presses Enter; gives what is said then."""
+    page.get_by_label("Your answer").and_(page.locator(f"#answer-{name}")).fill(text)
+    page.keyboard.press("Enter")
+    return page.locator(f"#verdict-{name}").inner_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_answer_is_judged_by_keyboard(
+    site: Path, browser: Browser, theme: str
+) -> None:
+    page, looked = open_page(browser, site / f"{EXERCISE}.html", theme)
+    marks = page.locator("h2 .solved")
+    told = answer(page, "recipe-outer", "b i, b j -> i j")
+    assert told.startswith("Not yet. b is not on the right, so the examples are summed")
+    assert "expected (b, i, j) = (2, 3, 4), got (3, 4)." in told
+    assert page.locator("#verdict-recipe-outer").get_attribute("aria-live") == "polite"
+    assert marks.count() == 0
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.textContent") == "Check"
+    assert answer(page, "recipe-outer", "n i, n k -> n i k") == "✓ Right."
+    assert marks.count() == 1
+    page.locator("#answer-recipe-order").fill("many")
+    page.locator("[data-name=recipe-order] button").click()
+    told = page.locator("#verdict-recipe-order").inner_text()
+    assert told == "Not yet. Expected a whole number, got 'many'."
+    for size in (None, PHONE):
+        if size:
+            page.set_viewport_size(size)
+        assert not Axe().run(page, "article", options=AXE).response["violations"]
+    assert not looked.console
+    page.reload()
+    assert page.locator("#answer-recipe-outer").input_value() == "n i, n k -> n i k"
+    assert page.locator("#verdict-recipe-outer").inner_text() == ""
+    assert marks.count() == 1
+    assert marks.get_attribute("aria-label") == "solved"
+    answer(page, "recipe-outer", "")
+    assert marks.count() == 0
+    page.context.close()
+
+
+def test_a_story_marks_the_answer_and_no_heading(site: Path, browser: Browser) -> None:
+    page, looked = open_page(browser, site / f"{STORY}.html", "light")
+    page.evaluate("() => localStorage.setItem('layers-answers', 'no JSON')")
+    page.reload()
+    assert answer(page, "linear-story-scores", "5, 5, -3") == "✓ Right."
+    assert page.locator("label .solved").count() == 1
+    assert page.locator("h2 .solved").count() == 0
+    assert not looked.console
+    page.context.close()
+
+
+def test_a_field_is_not_there_without_scripts_nor_on_paper(
+    site: Path, browser: Browser
+) -> None:
+    path = site / f"{EXERCISE}.html"
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(path.as_uri())
+    assert page.locator(".answer").count() == 4
+    assert page.locator(".answer:visible, .answer *").count() == 0
+    page.context.close()
+    page, _ = open_page(browser, path, "light")
+    assert page.locator(".answer:visible").count() == 4
+    answer(page, "recipe-outer", "b i, b j -> b i j")
+    page.emulate_media(media="print")
+    assert page.locator(".answer:visible, .solved:visible").count() == 0
+    page.context.close()
+
+
+__all__ = ["site"]
