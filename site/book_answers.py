@@ -91,7 +91,7 @@ class AddFields(SphinxTransform):
                 open_ = [x for x in (before, cell) if x and blank.search(_code(x))]
                 html = field(name)
                 if open_ and html:
-                    found = nodes.raw("", html, format="html", classes=["answer"])
+                    found = nodes.raw("", html, format="html", answers=name)
                     within = open_[0].parent
                     within.insert(within.index(open_[0]), found)
             before = cell
@@ -115,7 +115,7 @@ def _add_script(
 
 
 def _is_field(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.raw) and "answer" in node["classes"]
+    return isinstance(node, nodes.raw) and "answers" in node
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -52,11 +52,11 @@ const calculated = (text) => {
 
 const far = (given, right) => {
   if (right && given && Math.abs(given - right) === 1) return "It is off by one.";
-  const few = ["twice", "three times", "four times"];
-  for (const at of [0, 1, 2]) {
-    if (given && given / right === at + 2) return `It is ${few[at]} what it should be.`;
-    if (given && right / given === at + 2) return `It is 1/${at + 2} of what it should be.`;
-  }
+  const few = { 2: "twice", 3: "three times", 4: "four times" };
+  const whole = (more, less) => (more && less && more % less === 0 ? more / less : 0);
+  const [more, less] = [whole(given, right), whole(right, given)];
+  if (more in few) return `It is ${few[more]} what it should be.`;
+  if (less in few) return `It is 1/${less} of what it should be.`;
   return given > right ? "It is too large." : "It is too small.";
 };
 
