@@ -240,11 +240,15 @@ def test_a_line_is_judged_as_the_judge_does(said: Said, name: str) -> None:
     task = EXERCISES[name]
     assert isinstance(task, Task)
     lines = [*styles(task.reference.line, task), *slips(task.reference.line)]
+    known = task.mistakes.items()
+    functions = tuple(told for told, by in known if not isinstance(by, str | Line))
     for line, text in zip(lines, said(name, lines), strict=True):
         verdict = check(name, spelled(line))
         assert (text == RIGHT) == bool(verdict), (line, text, verdict.said)
         if verdict:
             continue
+        if verdict.sentences.startswith(functions):
+            continue  # no line is known that does the same
         told = verdict.sentences.replace("`", "")
         if text.endswith("it raises an error."):
             assert told.startswith(text) or told.endswith(text), (line, text, told)

@@ -75,6 +75,8 @@ def says(line: Line, inputs: Axes, outputs: Axes, named: Sequence[str] = ()) -> 
             if len(given) == 1 < len(asked):
                 told.append(f"`{own}` of {name} is to be split into ({axis}).")
                 continue
+            if len(asked) == 1 < len(given):
+                return f"`({own})` stands where {name} has {axis}, which is not split."
             if len(asked) != len(given):
                 return ""
             if (

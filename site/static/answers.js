@@ -226,6 +226,8 @@ const says = (line, { kind, inputs, output, numbers }) => {
         told.push(`\`${own}\` of ${name} is to be split into (${axis}).`);
         continue;
       }
+      if (asked.length === 1 && given.length > 1)
+        return `\`(${own})\` stands where ${name} has ${axis}, which is not split.`;
       if (asked.length !== given.length) return "";
       if (!same(given, asked) && same(sorted(given), sorted(asked))
         && asked.some((n) => numbers.includes(n))) {
