@@ -250,10 +250,8 @@ def test_a_line_is_judged_as_the_judge_does(said: Said, name: str) -> None:
         if verdict.sentences.startswith(functions):
             continue  # no line is known that does the same
         told = verdict.sentences.replace("`", "")
-        if text.endswith("it raises an error."):
-            assert told.startswith(text) or told.endswith(text), (line, text, told)
-        elif text != "The shape is right, and the numbers are not.":
-            assert told.endswith(text), (line, text, told)
+        if text != "The shape is right, and the numbers are not.":
+            assert text in told, (line, text, told)
 
 
 BROKEN = [

@@ -178,7 +178,7 @@ const read = (line, { kind, inputs, numbers }) => {
   const fine = names.every((n) => n === "1" || n === "..." || (isLetter(n) && !/^_|_$/.test(n)))
     && same(sorted(from), sorted(to)) && unique(from).length === from.length
     && numbers.every((n) => from.includes(n))
-    && (many === null) === !terms.at(-1).includes("...");
+    && (many === null) === !terms[1].includes("...") && !/\([^)]*\.\.\./.test(terms[0]);
   return fine ? { ins, out } : null;
 };
 
