@@ -295,7 +295,8 @@ def on_page(site: Path, name: str) -> list[str]:
 def test_each_blank_of_a_value_or_a_line_has_one_field(site: Path) -> None:
     found = [name for page in PAGES for name in on_page(site, page)]
     assert len(set(found)) == len(found)
-    assert {*VALUES} <= {*found} <= {*NAMES}
+    by_function = {"conv_transpose-story-lay"}  # what the reader's function returns
+    assert {*VALUES} - by_function <= {*found} <= {*NAMES} - by_function
     assert on_page(site, EXERCISE) == [
         "recipe-summed", "recipe-outer", "recipe-order", "recipe-gradient",
     ]  # fmt: skip
