@@ -88,7 +88,7 @@ def says(line: Line, inputs: Axes, outputs: Axes, named: Sequence[str] = ()) -> 
                 asked = given
             met += [(by, n, name) for n, by in zip(asked, given, strict=True)]
     told += _clashes([each for each in met if not each[0].isdigit()])
-    own_names = {n for _, n, _ in met}
+    own_names = {by for by, _, _ in met}
     told = told or [
         f"The size of {n} is given by its name, and the line has no `{n}`."
         for n in named

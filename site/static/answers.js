@@ -239,7 +239,7 @@ const says = (line, { kind, inputs, output, numbers }) => {
   }
   told.push(...clashes(met.filter(([by]) => !/^\d+$/.test(by))));
   if (!told.length)
-    told = numbers.filter((n) => !met.some(([, letter]) => letter === n))
+    told = numbers.filter((n) => !met.some(([by]) => by === n))
       .map((n) => `The size of ${n} is given by its name, and the line has no \`${n}\`.`);
   return told.join("\n") || differs(right, output[1], met, kind === "Recipe" ? "summed" : "lost");
 };
