@@ -434,6 +434,7 @@ def test_a_value_may_be_written_in_several_ways(name: str, answer: Any) -> None:
         ),
         ("shapes-read", 120, "not yet. Expected a tuple, got 120."),
         ("linear-count", 7, "not yet. It is not 7.\nIt is too small."),
+        ("resample-place", 3, "not yet. It is not 3.\nIt is too large."),
         ("linear-count", "many", "not yet. Expected a whole number, got 'many'."),
         ("recipe-summed", "o", "not yet. It is not 'o'."),
         ("recipe-summed", 2, "not yet. Expected a set of letters, got 2."),

@@ -194,6 +194,7 @@ def test_a_nan_is_explained(name: str, answer: Any, told: str) -> None:
         ("b, i, b, j -> b i j", "a comma separates inputs, not letters."),
         ("b i, b j -> b, i, j", "there is no comma to the right of `->`."),
         ("b i * b j -> b i j", "letters, spaces, commas, parentheses and one `->` only."),
+        ("b i, b·j -> b i j", "letters, spaces, commas, parentheses and one `->` only."),
         ("b i, b i -> b i", "`i` stands for two axes, i of x and j of y: they walk tog"),
         ("b i, c j -> b c i j", "Two letters for the batch: each x then meets the y of"),
         ("b i x, b j -> b i j", "x has 2 axes, and the line gives it 3."),
@@ -226,6 +227,9 @@ def test_a_line_is_read_letter_by_letter() -> None:
         ("b (c g) h w -> b g c h w", "The output is b g c h w; asked for is b (g c) h w."),
         ("b c h w -> b c h w", "`c` of image is to be split into (c g)."),
         ("b (c g) h w -> b (g c) h", "`w` is not on the right, so it is lost; keep it."),
+        ("b (c g) h w -> b (g c) h w z", "`z` of the output is in no input."),
+        ("(b n) c h w -> b c h w", "`(b n)` stands where image has b, which is not split."),
+        ("b (c n) h w -> b (n c) h w", "g is given by its name, and the line has no `g`."),
     ],
 )  # fmt: skip
 def test_a_rearrangement_is_read_letter_by_letter(answer: str, told: str) -> None:
@@ -405,6 +409,12 @@ def test_values_that_are_near() -> None:
     assert "Expected 3 numbers, got 2." in said("attention-story-scores", (6, -2))
     assert said("attention-count", 1120).endswith("It is twice what it should be.")
     assert said("attention-count", 561).endswith("It is off by one.")
+    assert said("resample-place", 0.625).endswith("It is 1/2 of what it should be.")
+
+
+def test_a_shape_with_an_axis_of_length_1_is_told() -> None:
+    wrong = said("conv_transpose-pixels", lambda weight, g: weight[..., None] + 0 * g)
+    assert "expected (g·o·kh·kw, i, 1, 1) =" in wrong
 
 
 def test_wrong_answers_of_learners_are_named() -> None:

@@ -23,8 +23,8 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parent.parent
 # What the website is made from; the environment of the build counts, too.
 SOURCES = (
-    "Makefile", "_config.yml", "_toc.yml", "chapters", "constraints.txt", "index.ipynb",
-    "layerlib", "requirements.txt", "site", "tools/book.py",
+    "Makefile", "_config.yml", "_toc.yml", "chapters", "classroom", "constraints.txt",
+    "index.ipynb", "layerlib", "requirements.txt", "site", "tools/book.py",
 )  # fmt: skip
 SETTINGS = ("BOOK_REPOSITORY", "BOOK_URL")
 ARCHIVE = "layers-offline"

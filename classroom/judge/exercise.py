@@ -99,6 +99,8 @@ class Question:
             answer = answer.tolist()
         if kind is frozenset and isinstance(answer, str):
             answer = re.findall(r"\w+", answer)
+        if kind is float and type(answer) is int:
+            return float(answer)
         many = isinstance(answer, (list, tuple, set, frozenset))
         return kind(answer) if many and kind in (frozenset, tuple) else answer
 
@@ -722,7 +724,7 @@ def _times(given: float, right: float) -> str:
         if more and less and more % less == 0 and 1 < abs(more // less) <= 4:
             few = {2: "twice", 3: "three times", 4: "four times"}.get(int(more // less))
             if few:
-                much = few if more == given else f"1/{more // less} of"
+                much = few if more == given else f"1/{int(more // less)} of"
                 return f"It is {much} what it should be."
     return "It is too large." if given > right else "It is too small."
 

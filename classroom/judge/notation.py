@@ -19,7 +19,7 @@ def written(line: str, inputs: Axes) -> str:
     left, _, right = line.partition("->")
     if "->" not in line or "->" in right:
         return ""  # a Line says so itself
-    if re.search(r"[\[\]{}:*;]", line):
+    if re.search(r"[^\w\s,.()]", left + right):
         return "A line has letters, spaces, commas, parentheses and one `->` only."
     if "," in right:
         return "A line has one output: there is no comma to the right of `->`."
@@ -75,6 +75,8 @@ def says(line: Line, inputs: Axes, outputs: Axes, named: Sequence[str] = ()) -> 
             if len(given) == 1 < len(asked):
                 told.append(f"`{own}` of {name} is to be split into ({axis}).")
                 continue
+            if len(asked) == 1 < len(given):
+                return f"`({own})` stands where {name} has {axis}, which is not split."
             if len(asked) != len(given):
                 return ""
             if (
@@ -86,6 +88,12 @@ def says(line: Line, inputs: Axes, outputs: Axes, named: Sequence[str] = ()) -> 
                 asked = given
             met += [(by, n, name) for n, by in zip(asked, given, strict=True)]
     told += _clashes([each for each in met if not each[0].isdigit()])
+    own_names = {by for by, _, _ in met}
+    told = told or [
+        f"The size of {n} is given by its name, and the line has no `{n}`."
+        for n in named
+        if n not in own_names
+    ]
     if told:
         return "\n".join(told)
     summed = "so it is summed" if isinstance(line, Recipe | Reduce) else "so it is lost"
@@ -129,7 +137,9 @@ def _output(
         for n in wanted
         if n not in flat
     ] + [
-        f"`{back.get(n, n)}` is still on the right; it is to be summed."
+        f"`{back[n]}` is still on the right; it is to be summed."
+        if n in back
+        else f"`{n}` of the output is in no input."
         for n in flat
         if n not in wanted
     ]

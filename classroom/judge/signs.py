@@ -52,7 +52,9 @@ def _named(
 ) -> list[str] | None:
     by_size = {size: letter for letter, size in letters.items()}
     merged = {
-        math.prod(letters[n] for n in axis.split()): axis for axis in axes if axis
+        math.prod(letters[n] for n in axis.split()): axis
+        for axis in axes
+        if axis and not axis.isdigit()
     }
     pairs = {
         letters[a] * letters[b]: f"{a} {b}"
