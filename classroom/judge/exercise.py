@@ -20,6 +20,7 @@ from classroom.inside.names import Names
 from classroom.judge import attempt, notation, signs
 from classroom.judge.attempt import Attempt, Bounds, Overtime, close, readable
 from classroom.judge.causes import Change, Tensors, changes, products
+from classroom.judge.steps import variations
 from classroom.judge.verdict import UNFILLED, Counterexample, Judgement, Shown
 from layerlib.lab import moves, same
 from layerlib.recipe import Line, Rearrange, split_axes
@@ -270,6 +271,13 @@ class Task:
         return [
             *changes(self.inputs, self.outputs, self.numbers),
             *products(self.inputs, self.outputs, fits),
+            *variations(
+                lambda change, sizes: self.attempt(
+                    self.reference, sizes, change=change
+                ),
+                self.cases[-1],
+                self.cases[-2],
+            ),
         ]
 
     def judge(self, answer: Any) -> Judgement:
@@ -501,7 +509,7 @@ class Task:
 
     def _varied(self, known: str, change: Change, sizes: Mapping[str, int]) -> Attempt:
         """What a change makes of the reference in a case, or of a known mistake."""
-        if change.before or change.numbers or change.instead:
+        if change.before or change.numbers or change.instead or change.around:
             answer = self.mistakes[known] if known else self.reference
             return self.attempt(answer, sizes, change=change)
         done = self._mistaken(known, sizes) if known else self._right(sizes)
@@ -512,10 +520,10 @@ class Task:
     ) -> list[str]:
         for sentence in self.mistakes:
             for change in self.changes:
-                known = not change.instead and change.weight < FAR
+                known = not (change.instead or change.around) and change.weight < FAR
                 if known and fits(sentence, change):
                     return [TWO, sentence, _sentence(f"And {change.told}.")]
-        light = [n for n in self.changes if n.weight == 1 and not n.instead]
+        light = [n for n in self.changes if n.weight == 1 and not (n.instead or n.around)]
         before = [change for change in light if change.before]
         after = [change for change in light if change.after]
         for one, other in itertools.combinations(before, 2):
