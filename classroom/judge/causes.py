@@ -8,6 +8,7 @@ summed, divided, transposed. An answer that does the same in every case is expla
 import functools
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from layerlib.recipe import Rearrange
 
 Axes = Mapping[str, Sequence[str]]
 Sizes = Mapping[str, int]
@@ -141,6 +144,29 @@ def products(
         yield _combined(inputs, outputs, letters, last, told, "sum", (letter, 0))
     told = "the inputs are added where they are to be multiplied"
     yield _combined(inputs, outputs, letters, last, told, "add")
+
+
+def exchanged(
+    line: Any, inputs: Axes, numbers: Sequence[str] = ()
+) -> Iterator[Change]:
+    """What a rearrangement makes with two letters exchanged, on one of its sides."""
+    if not isinstance(line, Rearrange):
+        return
+    ((name, _),) = inputs.items()
+    sides = dict(zip(("left", "right"), line.line.split("->"), strict=True))
+    for one, two in itertools.combinations(dict.fromkeys(_letters(inputs)), 2):
+        for side, text in sides.items():
+            other = {one: two, two: one}
+            new = re.sub(r"\w+", lambda n, other=other: other.get(n[0], n[0]), text)  # type: ignore[misc]
+            wrong = Rearrange("->".join({**sides, side: new}.values()))
+
+            def instead(
+                tensors: Tensors, sizes: Sizes, wrong: Rearrange = wrong
+            ) -> tuple[Any, ...]:
+                return (wrong(tensors[name], **{n: sizes[n] for n in numbers}),)
+
+            told = f"to the {side} of the arrow {one} and {two} are exchanged"
+            yield Change(told, instead=instead)
 
 
 def _combined(

@@ -19,7 +19,7 @@ from torch import Tensor
 from classroom.inside.names import Names
 from classroom.judge import attempt, notation, signs
 from classroom.judge.attempt import Attempt, Bounds, Overtime, close, readable
-from classroom.judge.causes import Change, Tensors, changes, products
+from classroom.judge.causes import Change, Tensors, changes, exchanged, products
 from classroom.judge.steps import variations
 from classroom.judge.verdict import UNFILLED, Counterexample, Judgement, Shown
 from layerlib.lab import moves, same
@@ -270,6 +270,7 @@ class Task:
 
         return [
             *changes(self.inputs, self.outputs, self.numbers),
+            *exchanged(self.reference, self.inputs, self.numbers),
             *products(self.inputs, self.outputs, fits),
             *variations(
                 lambda change, sizes: self.attempt(
@@ -362,7 +363,7 @@ class Task:
         shapes = (f"{n} {_shape(a, attempt.sizes)}" for n, a in self.inputs.items())
         where = f"For {', '.join(shapes)}, "
         if attempt.error:
-            return f"{where}it raises an error.\n{_raised(answer, attempt.error)}"
+            return f"{where}it raises an error.\n{_raised(answer, attempt.error, attempt.sizes)}"
         if attempt.changed:
             return f"It changes {attempt.changed[0]} in place; make a new tensor."
         if len(attempt.values) != len(right):
@@ -403,7 +404,7 @@ class Task:
                 "Stay with operations on tensors: no detach, no item, no numpy."
             )
         except WHATEVER as error:
-            return f"The values are right.\n{_raised(answer, error)}"
+            return f"The values are right.\n{_raised(answer, error, self.cases[-1])}"
         return ""
 
     def _refused(self, answer: Any, bounds: Bounds) -> str:
@@ -763,10 +764,36 @@ def _is_setting(answer: Any) -> bool:
     return isinstance(answer, functools.partial) and not answer.args
 
 
-def _raised(answer: Any, error: BaseException) -> str:
+_LAID = r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)"
+_INNER = r"shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)"
+
+
+def _laid(error: str, sizes: Mapping[str, int]) -> str:
+    """Which axes meet that do not fit, where an error tells their sizes."""
+    by_size = {size: letter for letter, size in sizes.items()}
+    if len(by_size) < len(sizes):
+        return ""
+    found = re.search(_LAID, error)
+    if found and (axes := [by_size.get(int(n), n) for n in found.groups()]):
+        return (
+            f"\nAn axis {axes[0]} meets an axis {axes[1]}: axes are laid on each other "
+            "from the last one on.\nAn axis of length 1 moves them: `[:, None]`, or "
+            "`keepdim=True` where you sum."
+        )
+    found = re.search(_INNER, error)
+    if found:
+        a, b, c, d = (by_size.get(int(n), n) for n in found.groups())
+        return (
+            f"\n({a}, {b}) meets ({c}, {d}): a product of matrices sums the last axis "
+            "of the first\nand the first axis of the second. Is one to be transposed?"
+        )
+    return ""
+
+
+def _raised(answer: Any, error: BaseException, sizes: Mapping[str, int]) -> str:
     """What was raised, and the line of the student's own code that it came from."""
     own = getattr(inspect.unwrap(answer), "__globals__", None)
-    told = f"{type(error).__name__}: {error}".strip()
+    told = f"{type(error).__name__}: {error}".strip() + _laid(str(error), sizes)
     if isinstance(error, Overtime):
         told = f"It has run for {attempt.LIMIT:g} s, and was stopped."
     if isinstance(error, SystemExit):

@@ -267,10 +267,10 @@ class _Varied:
         if x.dim() > 1:
             others.append(tuple(range(x.dim())))
         for cell, word_ in ((0, "first"), (-1, "last")):
-            if name != "softmax" and len(own) == 1:
+            if name != "softmax":
                 yield self._change(
                     f"only the {word_} of {of} {along} is taken, not the {word}",
-                    lambda s, *_, cell=cell: _one(s.args[0], own[0], cell, keep),
+                    lambda s, *_, cell=cell: _one(s.args[0], own, cell, keep),
                 )
         for other in others:
             if [*other] != own:
@@ -495,11 +495,14 @@ class _Varied:
             text = f"{name}({told[0] if told else ''})"
         else:
             text = f"{name}({', '.join(told)})"
-        word = "product" if name in ("einsum", "linear", "mul") else name
-        return text if len(text) < LONG else f"the result of the {word}"
+        word = "product" if name in ("einsum", "linear") else _RESULTS.get(name, name)
+        return text if len(text) < LONG else f"the {word}"
 
 
 _POWERS = {1: "{}", 0.5: "the root of {}", -1: "1 / {}", -0.5: "1 / the root of {}"}
+
+
+_RESULTS = {"add": "sum", "sub": "difference", "mul": "product", "div": "quotient"}
 
 
 def _again(step: Step, at: int, value: Any) -> Any:
@@ -522,9 +525,11 @@ def _reduced(name: str, x: Tensor, axes: Sequence[int], keep: bool) -> Tensor:  
     return found
 
 
-def _one(x: Tensor, axis: int, cell: int, keep: bool) -> Tensor:  # noqa: FBT001
-    found = x.select(axis, cell)
-    return found.unsqueeze(axis) if keep else found
+def _one(x: Tensor, axes: Sequence[int], cell: int, keep: bool) -> Tensor:  # noqa: FBT001
+    for axis in sorted(axes, reverse=True):
+        one = x.select(axis, cell)
+        x = one.unsqueeze(axis) if keep else one
+    return x
 
 
 def _axes(letters: Sequence[str], axes: Sequence[int]) -> str:
