@@ -8,7 +8,6 @@ from classroom.judge import Exercise, Question, Task
 from layerlib.pool import UNPOOL, avg_pool1d, lp_pool1d, max_pool1d, max_pool2d
 from layerlib.recipe import Rearrange, Recipe
 
-
 WINDOWS = Rearrange("b c (y kh) (x kw) -> b c y kh x kw")
 
 

@@ -146,9 +146,7 @@ def products(
     yield _combined(inputs, outputs, letters, last, told, "add")
 
 
-def exchanged(
-    line: Any, inputs: Axes, numbers: Sequence[str] = ()
-) -> Iterator[Change]:
+def exchanged(line: Any, inputs: Axes, numbers: Sequence[str] = ()) -> Iterator[Change]:
     """What a rearrangement makes with two letters exchanged, on one of its sides."""
     if not isinstance(line, Rearrange):
         return
@@ -246,7 +244,9 @@ def _averaged(inputs: Axes) -> Iterator[Change]:
                 for n, at in found.items()
             }
 
-        yield Change(f"{' and '.join(found)} are averaged along {letter}", before, None, 2)
+        yield Change(
+            f"{' and '.join(found)} are averaged along {letter}", before, None, 2
+        )
 
 
 Part = tuple[str, Callable[..., Tensor], int]  # told, of a tensor and sizes, weight
