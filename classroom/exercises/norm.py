@@ -24,7 +24,9 @@ def _standard(
 
 
 def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return _standard(x, 1) * weight + bias
+    centered = x - x.mean(1, keepdim=True)
+    variance = centered.square().mean(1, keepdim=True)
+    return centered / (variance + EPS).sqrt() * weight + bias
 
 
 Spread = Literal["standard", "variance", "absolute", "summed"]

@@ -175,8 +175,8 @@ def _laid(error: str, sizes: Mapping[str, int]) -> str:
     if found and (axes := [by_size.get(int(n), n) for n in found.groups()]):
         return (
             f"\nAn axis {axes[0]} meets an axis {axes[1]}: axes are laid on each other "
-            "from the last one on.\nAn axis of length 1 moves them: `[:, None]`, or "
-            "`keepdim=True` where you sum."
+            "from the last one on.\nWhere a tensor lacks one in between, it is to have "
+            "one of length 1: `[:, None]`, or `keepdim=True`."
         )
     found = re.search(_INNER, error)
     if found:

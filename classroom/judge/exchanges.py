@@ -6,6 +6,7 @@ what is to be added is multiplied, a step reads another tensor. An answer that d
 same in every case is explained.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -123,10 +124,10 @@ def _bent(reading: Reading, step: Step) -> Iterator[Exchange]:
     for by, (other, function) in BENDS.items():
         if by != step.name:
             told = f"the {other} of {of} is taken, and not the {word}"
-            yield told, lambda s, _, function=function: function(s.args[0]), 2
+            yield told, _taken(function), 2
     for n in reading.run.sizes if step.name == "sqrt" else ():
         told = f"the root of {of} is the {n}-th one, and not the second"
-        yield told, lambda s, run, n=n: s.args[0] ** (1 / run.sizes[n]), 2
+        yield told, _scaled(n, lambda y, length: y ** (2 / length)), 2
 
 
 def _along(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -142,9 +143,14 @@ def _along(reading: Reading, step: Step) -> Iterator[Exchange]:
     def reduced(by: str, axes: Sequence[int]) -> Instead:
         return lambda s, _: _reduced(by, s.args[0], axes, keep=keep)
 
-    others = [[at] for at in range(x.dim())]
-    for other in [*others, [*range(x.dim())]]:
-        if other != own:
+    most = min(x.dim(), 3)  # of more axes there are too many sets
+    others = [
+        [*at]
+        for count in {*range(1, most + 1), x.dim()}
+        for at in itertools.combinations(range(x.dim()), count)
+    ]
+    for other in others:
+        if other != own and not (name == "softmax" and 1 < len(other) < x.dim()):
             told = f"the {word} of {of} runs {_axes(letters, other)}, not {along}"
             yield told, reduced(name, other), 2
     ways = [*ALONG.items()]
@@ -173,7 +179,7 @@ def _soft(reading: Reading, step: Step) -> Iterator[Exchange]:
         ),
     }
     for told, bend in bends.items():
-        yield told.format(of), lambda s, _, bend=bend: bend(s.args[0]), 2
+        yield told.format(of), _taken(bend), 2
 
 
 def _combined(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -185,17 +191,10 @@ def _combined(reading: Reading, step: Step) -> Iterator[Exchange]:
     for by, (other, function) in TWO.items():
         if by != name:
             told = f"{one} and {two} are {other} where they are to be {word}"
-            yield (
-                told,
-                lambda s, _, function=function: function(s.args[left], s.args[right]),
-                2,
-            )
+            yield told, _joined(function, left, right), 2
         elif name in ("sub", "div"):
-            yield (
-                f"it is {two} {SIGNS[name]} {one} where it is the other way round",
-                lambda s, _, function=function: function(s.args[right], s.args[left]),
-                2,
-            )
+            told = f"it is {two} {SIGNS[name]} {one} where it is the other way round"
+            yield told, _joined(function, right, left), 2
     verb = {"add": "added to", "mul": "multiplied by", "div": "divided by"}.get(
         name, "subtracted from"
     )
@@ -204,7 +203,7 @@ def _combined(reading: Reading, step: Step) -> Iterator[Exchange]:
         (left, f"{lost} is not {verb} {kept}"),
         (right, f"{one} is left out where it meets {two}"),
     ):
-        yield told, lambda s, _, at=at: s.args[at] + torch.zeros_like(s.made), 2
+        yield told, _alone(at), 2
     for at, number in enumerate(step.args):
         if isinstance(number, (int, float)):
             yield from _constant(reading, at)
@@ -316,7 +315,7 @@ def _hidden(reading: Reading, step: Step) -> Iterator[Exchange]:
     of = reading.told(step.args[0])
     for number in (0.0, -1.0, -10.0, -100.0):
         told = f"the hidden numbers of {of} are {number:g}, and not {step.args[2]:g}"
-        yield told, lambda s, _, number=number: s.again(2, number), 2
+        yield told, _again(2, number), 2
     told = "the mask is turned over: what is to be seen is hidden"
     yield told, lambda s, _: s.again(1, ~s.args[1]), 2
     yield f"nothing of {of} is hidden", lambda s, _: 1 * s.args[0], 2
@@ -325,9 +324,13 @@ def _hidden(reading: Reading, step: Step) -> Iterator[Exchange]:
 def _triangle(_: Reading, step: Step) -> Iterator[Exchange]:
     at = step.options.get("diagonal", step.args[1] if len(step.args) > 1 else 0)
     function = getattr(torch, step.name)
+
+    def moved(by: int) -> Instead:
+        return lambda s, _: function(s.args[0], at + by)
+
     for by, told in ((1, "up"), (-1, "down")):
         words = f"the mask is one diagonal too far {told}"
-        yield words, lambda s, _, by=by: function(s.args[0], at + by), 2
+        yield words, moved(by), 2
     yield "the mask is transposed", lambda s, _: s.made.mT, 2
 
 
@@ -373,14 +376,18 @@ def _clamped(reading: Reading, step: Step) -> Iterator[Exchange]:
 def _product(reading: Reading, step: Step) -> Iterator[Exchange]:
     text = reading.expression()
     for n in reading.run.sizes:
-        yield f"{text} is divided by {n}", lambda s, r, n=n: s.made / r.sizes[n], 2
+        yield f"{text} is divided by {n}", _scaled(n, lambda y, length: y / length), 2
         told = f"{text} is divided by the root of {n}"
-        yield told, lambda s, r, n=n: s.made / r.sizes[n] ** 0.5, 2
-        yield f"{text} is multiplied by {n}", lambda s, r, n=n: s.made * r.sizes[n], 3
+        yield told, _scaled(n, lambda y, length: y / length**0.5), 2
+        yield (
+            f"{text} is multiplied by {n}",
+            _scaled(n, lambda y, length: y * length),
+            3,
+        )
     yield f"{text} is negated", lambda s, _: -s.made, 3
     for name in ("relu", "tanh", "sigmoid", "exp"):
         told = f"the {BENDS[name][0]} of {text} is taken, and nothing is to be"
-        yield told, lambda s, _, name=name: BENDS[name][1](s.made), 3
+        yield told, _bent_after(name), 3
     if step.made.dim():
         told = f"the softmax of {text} is taken, and nothing is to be"
         yield told, lambda s, _: s.made.softmax(-1), 3
@@ -392,6 +399,30 @@ _KINDS: list[tuple[Any, Callable[[Reading, Step], Iterator[Exchange]]]] = [
     (("pad",), _padded), (("flip",), _flipped), (("clamp",), _clamped),
     (("einsum", "linear"), _product),
 ]  # fmt: skip
+
+
+def _taken(function: Callable[[Tensor], Tensor]) -> Instead:
+    return lambda s, _: function(s.args[0])
+
+
+def _bent_after(name: str) -> Instead:
+    return lambda s, _: BENDS[name][1](s.made)
+
+
+def _joined(function: Callable[[Any, Any], Any], one: int, two: int) -> Instead:
+    return lambda s, _: function(s.args[one], s.args[two])
+
+
+def _alone(at: int) -> Instead:
+    return lambda s, _: s.args[at] + torch.zeros_like(s.made)
+
+
+def _again(at: int, value: Any) -> Instead:
+    return lambda s, _: s.again(at, value)
+
+
+def _scaled(letter: str, scale: Callable[[Tensor, int], Tensor]) -> Instead:
+    return lambda s, run: scale(s.made, run.sizes[letter])
 
 
 def _reduced(name: str, x: Tensor, axes: Sequence[int], *, keep: bool) -> Tensor:

@@ -212,7 +212,7 @@ def _fits(rule: Callable[[Sizes], bool], tried: Sequence[tuple[Sizes, bool]]) ->
 def _rules(
     letters: Sequence[str], tried: Sequence[tuple[Sizes, bool]]
 ) -> dict[str, Callable[[Sizes], bool]]:
-    """Rules on sizes. Which numbers are even is told only where two of them are right."""
+    """Rules on sizes. A parity is one only where two sizes of a letter are right."""
     rules: dict[str, Callable[[Sizes], bool]] = {}
     for a in letters:
         rules[f"{a} is 1"] = lambda n, a=a: n[a] == 1  # type: ignore[misc]

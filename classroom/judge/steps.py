@@ -110,7 +110,7 @@ class Reading:
 
     def __init__(self, run: Run, other: Run) -> None:
         self.run, self.other, self.at = run, other, 0
-        self.known: dict[Value, Tensor] = dict(run.inputs)
+        self.known: dict[Any, Tensor] = dict(run.inputs)
         self._found: dict[int, Value] = {id(x): n for n, x in run.inputs.items()}
         self._text = {id(x): name for name, x in run.inputs.items()}
 
