@@ -287,7 +287,7 @@ def test_a_mistake_is_made_from_reference_and_contract(
         ("activation-gradient", lambda g, y: y * (g - (g * y).sum()),
          "the sum of (gradient · y) runs over everything, not along c."),
         ("activation-gradient", lambda g, y: g - y * (g * y).sum(1, keepdim=True),
-         "only sum((gradient · y)) is multiplied by y, and not all of (gradient − "),
+         "only sum(gradient · y) is multiplied by y, and not all of (gradient − "),
         ("attention-weights", lambda q, k: (q @ k.mT / q.shape[1] ** 0.5).softmax(-1),
          "next to Σ query · key there is the root of q, where the root of e is to be."),
         ("attention-causal", lambda q, k, v: masked(q, k, 1) @ v,
@@ -304,9 +304,9 @@ def test_a_mistake_is_made_from_reference_and_contract(
          "the first one of picture along kh and kw is taken, and not the largest"),
         ("pool-lp", lambda x, k: x.unflatten(-1, (-1, k)).square().sum(-1) ** (1 / k),
          "the root of sum(square(picture)) is the k-th one, and not the second."),
-        ("resample-story-weights", lambda x, n: (x[:, None] - n).abs() - 1,
-         "it is abs((position − pixel)) − 1 where it is the other way round"),
-        ("mixer-shuffle", lambda x, w: w.flip(1) @ x, "tokens is not reversed."),
+        ("resample-story-weights", lambda x, n: (
+            ((x[:, None] - n).abs() - 1).clamp(min=0)),
+         "it is abs(position − pixel) − 1 where it is to be the other way round"),
         ("shapes-sheet", lambda images, x: rearrange(
             images, "(y x) c h w -> c (x h) (y w)", x=x),
          "to the right of the arrow y and x are exchanged."),

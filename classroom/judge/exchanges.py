@@ -193,7 +193,9 @@ def _combined(reading: Reading, step: Step) -> Iterator[Exchange]:
             told = f"{one} and {two} are {other} where they are to be {word}"
             yield told, _joined(function, left, right), 2
         elif name in ("sub", "div"):
-            told = f"it is {two} {SIGNS[name]} {one} where it is the other way round"
+            told = (
+                f"it is {two} {SIGNS[name]} {one} where it is to be the other way round"
+            )
             yield told, _joined(function, right, left), 2
     verb = {"add": "added to", "mul": "multiplied by", "div": "divided by"}.get(
         name, "subtracted from"

@@ -167,6 +167,7 @@ class Reading:
         elif name == "einsum":
             text = f"Σ {' · '.join(told)}"
         else:
-            text = f"{name}({', '.join(told)})"
+            bare = (n[1:-1] if n.startswith("(") else n for n in told)
+            text = f"{name}({', '.join(bare)})"
         word = "product" if name in ("einsum", "linear") else RESULTS.get(name, name)
         return text if len(text) < LONG else f"the {word}"
