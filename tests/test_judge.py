@@ -331,8 +331,8 @@ def test_steps_as_many_as_an_axis_is_long_are_not_exchanged() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (lambda x, w, b: x @ w.T + b[:, None], "\nAn axis b meets an axis o: axes are"),
-        (lambda x, w, b: x @ w.flip(0) + b, "\n(b, i) meets (o, i): a product of matr"),
+        (lambda x, w, b: x @ w.T + b[:, None], "\nAn axis as long as b meets one as long as o: axes are laid on each"),
+        (lambda x, w, b: x @ w.flip(0) + b, "\nBy their sizes (b, i) meets (o, i): a product of matrices sums the"),
     ],
 )  # fmt: skip
 def test_axes_that_do_not_meet_are_told_by_their_letters(
