@@ -176,16 +176,16 @@ def _laid(error: str, sizes: Mapping[str, int]) -> str:
         one, two = (by_size.get(int(n), n) for n in found.groups())
         return (
             f"\nAn axis as long as {one} meets one as long as {two}: axes are laid on "
-            "each other from the last one on.\nWhere a tensor lacks one in between, it is to have "
-            "one of length 1: `[:, None]`, or `keepdim=True`."
+            "each other from the last one on.\nWhere a tensor lacks one in between, "
+            "it is to have one of length 1: `[:, None]`, or `keepdim=True`."
         )
     found = re.search(_INNER, error)
     if found:
         a, b, c, d = (by_size.get(int(n), n) for n in found.groups())
         return (
             f"\nBy their sizes ({a}, {b}) meets ({c}, {d}): a product of matrices sums "
-            "the last axis of the first\nand the first axis of the second. Is one to be "
-            "transposed?"
+            "the last axis of the first\nand the first axis of the second. "
+            "Is one to be transposed?"
         )
     return ""
 
