@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 import layerlib
 from classroom import EXERCISES, Task, check
-from classroom.judge.exercise import SMALL
+from classroom.judge.cases import SMALL
 from examples import collected
 from examples.linear import collapsed
 from examples.shapes import sheet
@@ -208,7 +208,7 @@ def test_an_exception_is_told_with_the_line_of_the_student() -> None:
         "EinopsError: "
     )
     assert "Traceback" not in told
-    assert "exercise.py" not in told
+    assert "cases.py" not in told
 
 
 def test_an_exception_without_a_line() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from einops import reduce
+from einops import rearrange, reduce
 from torch import Tensor
 
 from classroom import EXERCISES, Question, Task, Verdict, check
@@ -283,6 +283,68 @@ def test_a_mistake_is_made_from_reference_and_contract(
     assert told in said(name, answer)
 
 
+@pytest.mark.parametrize(
+    ("name", "answer", "told"),
+    [
+        ("activation-swiglu", lambda x, g, v: (x @ g.T).relu() * (x @ v.T),
+         "the ReLU of Σ x · gate is taken, and not the SiLU."),
+        ("activation-gradient", lambda g, y: y * (g - (g * y).sum()),
+         "the sum of (gradient · y) runs over everything, not along c."),
+        ("activation-gradient", lambda g, y: g - y * (g * y).sum(1, keepdim=True),
+         "only sum(gradient · y) is multiplied by y, and not all of (gradient − "),
+        ("attention-weights", lambda q, k: (q @ k.mT / q.shape[1] ** 0.5).softmax(-1),
+         "next to Σ query · key there is the root of q, where the root of e is to be."),
+        ("attention-causal", lambda q, k, v: masked(q, k, 1) @ v,
+         "the mask is one diagonal too far up."),
+        ("attention-causal", lambda q, k, v: masked(q, k, 0) @ k,  # noqa: ARG005
+         "key is read where value is to be."),
+        ("conv-same", lambda x, w: torch.einsum("biwk,oik->bow", x[..., (
+            torch.arange(x.shape[-1])[:, None] + torch.arange(w.shape[-1])
+            - (w.shape[-1] - 1) // 2) % x.shape[-1]], w),
+         "x goes on from its other side, where the padding is zeros."),
+        ("mixer-block", lambda x, w, v: x + v @ (w @ x.relu()),
+         "the ReLU comes too early: it is taken of tokens, before that goes on."),
+        ("pool-max", lambda x, kh, kw: x[:, :, ::kh, ::kw],
+         "the first one of picture along kh and kw is taken, and not the largest"),
+        ("pool-lp", lambda x, k: x.unflatten(-1, (-1, k)).square().sum(-1) ** (1 / k),
+         "the root of sum(square(picture)) is the k-th one, and not the second."),
+        ("resample-story-weights", lambda x, n: (
+            ((x[:, None] - n).abs() - 1).clamp(min=0)),
+         "it is abs(position − pixel) − 1 where it is to be the other way round"),
+        ("shapes-sheet", lambda images, x: rearrange(
+            images, "(y x) c h w -> c (x h) (y w)", x=x),
+         "to the right of the arrow y and x are exchanged."),
+    ],
+)  # fmt: skip
+def test_a_step_is_exchanged(name: str, answer: Any, told: str) -> None:
+    assert told in said(name, answer)
+
+
+def masked(query: Tensor, key: Tensor, diagonal: int) -> Tensor:
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    seen = torch.ones_like(scores, dtype=torch.bool).tril(diagonal)
+    return scores.masked_fill(~seen, -math.inf).softmax(-1)
+
+
+def test_steps_as_many_as_an_axis_is_long_are_not_exchanged() -> None:
+    task = EXERCISES["recurrent-back"]
+    assert isinstance(task, Task)
+    assert not any(change.around for change in task.changes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda x, w, b: x @ w.T + b[:, None], "\nAn axis as long as b meets one as long as o: axes are laid on each"),
+        (lambda x, w, b: x @ w.flip(0) + b, "\nBy their sizes (b, i) meets (o, i): a product of matrices sums the"),
+    ],
+)  # fmt: skip
+def test_axes_that_do_not_meet_are_told_by_their_letters(
+    answer: Any, told: str
+) -> None:
+    assert told in said("linear-moves", answer)
+
+
 def test_two_things_at_once() -> None:
     def both(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         centered = x - x.mean(1, keepdim=True)
@@ -305,6 +367,8 @@ def test_two_things_at_once() -> None:
         (lambda n: n["i"] == n["o"], "It is right wherever i = o, and nowhere else."),
         (lambda n: n["b"] == 1 or n["k"] == 1,
          "Of all cases, those are right where b is 1 or k is 1."),
+        (lambda n: n["k"] == 3, "It is right wherever k is 3, and nowhere else."),
+        (lambda n: n["k"] == 2, "It is right wherever k is 2, and nowhere else."),
         (lambda _: False, ""),
         (lambda _: True, ""),
     ],

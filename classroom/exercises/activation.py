@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.activation import gelu, prelu, silu, softmax
+from layerlib.activation import gelu, silu, softmax
 from layerlib.linear import LINEAR
 
 
@@ -32,7 +32,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "activation-prelu": Task(
         "x: b c n, weight: c -> b c n",
-        prelu,
+        lambda x, w: x.clamp(min=0) + x.clamp(max=0) * w[:, None],
         {
             "What is above 0 is multiplied as well.": lambda x, w: x * w[:, None],
             "What is below 0 becomes 0: the slope is not used.": (
@@ -120,7 +120,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "activation-story-gelu": Task(
         "signal: b c -> b c",
-        gelu,
+        lambda signal: signal * (1 + torch.erf(signal / math.sqrt(2))) / 2,
         {
             "This is the gate alone; the number is multiplied by it.": (
                 lambda signal: (1 + torch.erf(signal / math.sqrt(2))) / 2
@@ -138,6 +138,9 @@ EXERCISES: dict[str, Exercise] = {
                 lambda signal: gelu(signal, "tanh")
             ),
             "The gate is a sigmoid, so this is SiLU.": silu,
+            "A sigmoid of 1.702 times the number is near the gate, and not the gate.": (
+                lambda signal: signal * torch.sigmoid(1.702 * signal)
+            ),
         },
         without=["gelu"],
     ),

@@ -10,7 +10,12 @@ from layerlib.windows import pad
 
 
 def _padded(x: Tensor, weight: Tensor, before: int, after: int) -> Tensor:
-    return conv1d(pad(x, (before, after)), weight)
+    seen = pad(x, (before, after)).unfold(-1, weight.shape[-1], 1)
+    return Recipe("b i w k, o i k -> b o w")(seen, weight)
+
+
+def _same(x: Tensor, weight: Tensor) -> Tensor:
+    return _padded(x, weight, (weight.shape[-1] - 1) // 2, weight.shape[-1] // 2)
 
 
 def _causal(x: Tensor, weight: Tensor, groups: int) -> Tensor:
@@ -50,7 +55,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "conv-same": Task(
         "x: b i w, weight: o i k -> b o w",
-        lambda x, w: conv1d(x, w, padding="same"),
+        _same,
         {
             "The kernel runs backwards; torch does not flip it.": (
                 lambda x, w: conv1d(x, w.flip(-1), padding="same")

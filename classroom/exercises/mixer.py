@@ -82,7 +82,7 @@ EXERCISES: dict[str, Exercise] = {
             "The weight's rows are reversed; its columns meet the tokens.": (
                 lambda x, w: ACROSS(x.flip(1), w.flip(0))
             ),
-            "The tokens are reversed and the weight is not.": (
+            "One of the two alone is reversed, tokens or weight; both are to be.": (
                 lambda x, w: ACROSS(x.flip(1), w)
             ),
             "The features are reversed, too; only the tokens are.": (

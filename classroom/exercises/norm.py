@@ -8,7 +8,7 @@ from einops import rearrange
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.norm import GROUPED, layer_norm
+from layerlib.norm import GROUPED
 from layerlib.recipe import Recipe, Reduce
 
 EPS = 0.1  # so large that its place under the root can be told from others
@@ -24,7 +24,9 @@ def _standard(
 
 
 def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return layer_norm(x, x.shape[1:], weight, bias, EPS)
+    centered = x - x.mean(1, keepdim=True)
+    variance = centered.square().mean(1, keepdim=True)
+    return centered / (variance + EPS).sqrt() * weight + bias
 
 
 Spread = Literal["standard", "variance", "absolute", "summed"]

@@ -6,7 +6,9 @@ from torch.nn.functional import one_hot
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.pool import UNPOOL, avg_pool1d, lp_pool1d, max_pool1d, max_pool2d
-from layerlib.recipe import Recipe
+from layerlib.recipe import Rearrange, Recipe
+
+WINDOWS = Rearrange("b c (y kh) (x kw) -> b c y kh x kw")
 
 
 def _unpooled(value: Tensor, picture: Tensor, k: int) -> Tensor:
@@ -41,7 +43,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "pool-max": Task(
         "picture: b c (y kh) (x kw) -> b c y x",
-        lambda picture, kh, kw: max_pool2d(picture, (kh, kw)),
+        lambda picture, kh, kw: WINDOWS(picture, kh=kh, kw=kw).amax((3, 5)),
         {
             "The axis is split as (kh y); a window holds neighbors: (y kh).": (
                 lambda picture, kh, kw: reduce(
@@ -67,7 +69,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "pool-lp": Task(
         "picture: b c (x k) -> b c x",
-        lambda picture, k: lp_pool1d(1.0 * picture, 2.0, k),
+        lambda picture, k: picture.unflatten(-1, (-1, k)).square().sum(-1).sqrt(),
         {
             "The root is missing.": (
                 lambda picture, k: lp_pool1d(1.0 * picture, 2.0, k) ** 2

@@ -29,6 +29,10 @@ def _exchanged(x: Tensor, place: Tensor) -> Tensor:
     return share * x[:, left] + (1 - share) * x[:, right]
 
 
+def _right(x: Tensor, place: Tensor) -> Tensor:
+    return x[:, (_inside(x, place).long() + 1).clamp(max=x.shape[-1] - 1)]
+
+
 def _triangles(x: Tensor, place: Tensor) -> Tensor:
     distance = place[:, None] - torch.arange(x.shape[-1])
     return Recipe("b w, n w -> b n")(x, (1 - distance.abs()).clamp(min=0))
@@ -113,6 +117,9 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "The nearest cell is taken, and nothing is blended.": (
                 lambda x, place: x[:, (_inside(x, place) + 0.5).long()]
+            ),
+            "Half of each neighbor is taken; the nearer one counts more.": (
+                lambda x, place: (x[:, _inside(x, place).long()] + _right(x, place)) / 2
             ),
             "The two shares are exchanged: the nearer cell has more weight.": (
                 _exchanged

@@ -26,6 +26,14 @@ def _back(gradient: Tensor, weight: Tensor, more_left: int = 0) -> Tensor:
     return padded[:, left : left + w]
 
 
+def _last(gradient: Tensor, weight: Tensor) -> Tensor:
+    k, w = len(weight), gradient.shape[1]
+    padded = gradient.new_zeros(len(gradient), w + k - 1)
+    for at in range(w):
+        padded[:, at : at + k] = gradient[:, at, None] * weight
+    return padded[:, (k - 1) // 2 :][:, :w]
+
+
 def _put_back(copies: Tensor, cut: int = 0) -> Tensor:
     _, x, k = copies.shape
     return overlap_add(copies, (x + k - 1,), Kernel((k,)))[:, cut : cut + x]
@@ -140,6 +148,7 @@ EXERCISES: dict[str, Exercise] = {
             "For an even kernel the padding is cut off at the wrong end.": (
                 lambda gradient, weight: _back(gradient, weight, 1)
             ),
+            "Copies of one cell are written over; they are to be added.": _last,
             "The kernel is flipped: each copy goes back with its own weight.": (
                 lambda gradient, weight: _back(gradient, weight.flip(0))
             ),

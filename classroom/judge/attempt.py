@@ -90,6 +90,9 @@ class Overtime(BaseException):
     """A call took longer than it may; no ``except Exception`` of an answer stops it."""
 
 
+WHATEVER = (Exception, SystemExit, Overtime)  # that an answer may raise
+
+
 class Nowhere(io.TextIOBase):
     """A stream that keeps nothing, however much is written to it."""
 

@@ -8,12 +8,16 @@ summed, divided, transposed. An answer that does the same in every case is expla
 import functools
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from layerlib.recipe import Rearrange
 
 Axes = Mapping[str, Sequence[str]]
 Sizes = Mapping[str, int]
@@ -30,6 +34,7 @@ class Change:
         after: makes other outputs of them.
         numbers: makes other sizes of those that are given as numbers.
         instead: takes the place of the function.
+        around: a context in which the function is called.
         weight: the more, the farther it is sought: of those that fit, the lightest
             are told.
     """
@@ -40,6 +45,7 @@ class Change:
     weight: int = 1
     numbers: Callable[[Sizes], Sizes] | None = None
     instead: Callable[[Tensors, Sizes], tuple[Any, ...]] | None = None
+    around: Callable[[Tensors, Sizes], AbstractContextManager[Any]] | None = None
 
     def __add__(self, other: "Change") -> "Change":
         """Both, this one first."""
@@ -66,8 +72,10 @@ class Change:
     ) -> tuple[Any, ...]:
         """What a function makes of a case, changed."""
         given = self.numbers(sizes) if self.numbers else sizes
-        run = self.instead or function
-        return self.finished(run(self.prepared(tensors, sizes), given), sizes)
+        run, tensors = self.instead or function, self.prepared(tensors, sizes)
+        with self.around(tensors, sizes) if self.around else nullcontext():
+            made = run(tensors, given)
+        return self.finished(made, sizes)
 
 
 def changes(inputs: Axes, outputs: Axes, numbers: Sequence[str] = ()) -> list[Change]:
@@ -76,6 +84,7 @@ def changes(inputs: Axes, outputs: Axes, numbers: Sequence[str] = ()) -> list[Ch
     for name, axes in inputs.items():
         found += [_on_input(name, *change) for change in _on_tensor(name, axes)]
         found += [_on_input(name, *change) for change in _entering(name, axes)]
+    found += _averaged(inputs)
     if len(outputs) > 1:
         told = f"the outputs stand in another order: they are {' and '.join(outputs)}"
         found.append(Change(told, after=lambda y, _: y[::-1]))
@@ -135,6 +144,27 @@ def products(
         yield _combined(inputs, outputs, letters, last, told, "sum", (letter, 0))
     told = "the inputs are added where they are to be multiplied"
     yield _combined(inputs, outputs, letters, last, told, "add")
+
+
+def exchanged(line: Any, inputs: Axes, numbers: Sequence[str] = ()) -> Iterator[Change]:
+    """What a rearrangement makes with two letters exchanged, on one of its sides."""
+    if not isinstance(line, Rearrange):
+        return
+    ((name, _),) = inputs.items()
+    sides = dict(zip(("left", "right"), line.line.split("->"), strict=True))
+    for one, two in itertools.combinations(dict.fromkeys(_letters(inputs)), 2):
+        for side, text in sides.items():
+            other = {one: two, two: one}
+            new = re.sub(r"\w+", lambda n, other=other: other.get(n[0], n[0]), text)  # type: ignore[misc]
+            wrong = Rearrange("->".join({**sides, side: new}.values()))
+
+            def instead(
+                tensors: Tensors, sizes: Sizes, wrong: Rearrange = wrong
+            ) -> tuple[Any, ...]:
+                return (wrong(tensors[name], **{n: sizes[n] for n in numbers}),)
+
+            told = f"to the {side} of the arrow {one} and {two} are exchanged"
+            yield Change(told, instead=instead)
 
 
 def _combined(
@@ -199,6 +229,24 @@ def _reshaped(inputs: Axes, outputs: Axes) -> Iterator[Change]:
             return (tensors[name].reshape(shape),)
 
         yield Change("it is a reshape alone, which moves no axis", instead=instead)
+
+
+def _averaged(inputs: Axes) -> Iterator[Change]:
+    """Several inputs that are averaged along one letter."""
+    for letter in dict.fromkeys(_letters(inputs)):
+        found = {n: axes.index(letter) for n, axes in inputs.items() if letter in axes}
+        if len(found) < 2:
+            continue
+
+        def before(x: Tensors, _: Sizes, found: Mapping[str, int] = found) -> Tensors:
+            return x | {
+                n: x[n].mean(at, keepdim=True).expand_as(x[n])
+                for n, at in found.items()
+            }
+
+        yield Change(
+            f"{' and '.join(found)} are averaged along {letter}", before, None, 2
+        )
 
 
 Part = tuple[str, Callable[..., Tensor], int]  # told, of a tensor and sizes, weight
@@ -300,7 +348,12 @@ def _entering(name: str, axes: Sequence[str]) -> Iterator[Part]:
     yield f"{name} has no effect, as if it were 0", lambda x, _: torch.zeros_like(x), 1
     yield f"{name} has no effect, as if it were 1", lambda x, _: torch.ones_like(x), 1
     yield f"{name} counts twice", lambda x, _: 2 * x, 2
-    yield f"{name} counts half", lambda x, _: x / 2, 3
+    if len(axes) > 1:
+        yield (
+            f"{name} is averaged over everything",
+            lambda x, _: x.mean().expand_as(x),
+            2,
+        )
     yield f"{name} is 1 minus itself", lambda x, _: 1 - x, 3
     yield f"{name} is squared", lambda x, _: x * x, 3
     for function in ("sigmoid", "tanh", "relu", "exp"):

@@ -85,6 +85,11 @@ class Judgement(NamedTuple):
     shown: Counterexample | None = None
 
 
+def not_yet(sentences: str) -> Judgement:
+    """What is said to a wrong answer."""
+    return Judgement(right=False, said=f"not yet. {sentences}", sentences=sentences)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether an answer is right, and why not. In a condition, a right one is true.
