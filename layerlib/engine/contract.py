@@ -63,7 +63,8 @@ def matrices(inputs: Sequence[Term], output: Term) -> Matrices | None:
 
 
 def _count(letters: Term, sizes: Sizes) -> int:
-    return math.prod(n for letter in letters for n in sizes[letter])
+    # A list, since torch.compile takes no generator here.
+    return math.prod([n for letter in letters for n in sizes[letter]])
 
 
 def _moved(x: Tensor, before: Term, after: Term, sizes: Sizes) -> Tensor:
