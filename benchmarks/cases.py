@@ -9,8 +9,11 @@ import einx
 import torch
 from einx_page import PAGE
 from torch import Tensor
+from transformers import GPT2Config as TheirConfig
+from transformers import GPT2LMHeadModel
 
 import layerlib
+from layerlib.gpt2 import GPT2, GPT2Config
 
 Shapes = list[tuple[int, ...]]
 
@@ -28,7 +31,7 @@ class Case(NamedTuple):
 
 
 class Words(torch.nn.Module):
-    """Whole numbers out of a drawn input, for the layers that look words up."""
+    """Whole numbers out of a drawn input, for what looks words up."""
 
     def __init__(self, table: Any) -> None:
         super().__init__()
@@ -214,3 +217,15 @@ def page() -> Iterator[Case]:
             build,
             shapes,
         )
+
+
+def models() -> Iterator[Case]:
+    """GPT-2, as large as the smallest that was published, without its dropout."""
+    sizes = {"vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12}
+    theirs = TheirConfig(**sizes, attn_implementation="eager", use_cache=False)
+    yield Case(
+        "GPT-2, transformers",
+        lambda: Words(GPT2LMHeadModel(theirs)).eval(),
+        lambda: Words(GPT2(GPT2Config(**sizes))).eval(),
+        [(1, 128)],
+    )

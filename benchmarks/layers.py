@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # or the profiler writes into the table
 
 import torch
-from cases import Case, compiled, layers, page, peers
+from cases import Case, compiled, layers, models, page, peers
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves
 from torch.utils.benchmark import Timer
@@ -72,6 +72,7 @@ def tables() -> list[Table]:
         ),
         Table("layerlib next to einx and delu", peers),
         Table("layerlib next to einx's page of common operations", page),
+        Table("layerlib next to transformers, eager attention", models),
     ]
 
 

@@ -13,6 +13,8 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
+from layerlib.engine.contract import Matrices, matrices
+
 ELLIPSIS = "..."
 Sizes: TypeAlias = tuple[int, ...]
 
@@ -310,6 +312,7 @@ class Recipe(Line):
     inputs: tuple[tuple[str, ...], ...] = field(init=False, compare=False)
     output: tuple[str, ...] = field(init=False, compare=False)
     equation: str = field(init=False, compare=False)
+    matrices: Matrices | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -320,6 +323,7 @@ class Recipe(Line):
         object.__setattr__(self, "inputs", tuple(terms[:-1]))
         object.__setattr__(self, "output", terms[-1])
         object.__setattr__(self, "equation", self._equation(terms))
+        object.__setattr__(self, "matrices", matrices(self.inputs, self.output))
         known = {name for term in self.inputs for name in term}
         for name in self.output:
             if name not in known:
@@ -347,7 +351,9 @@ class Recipe(Line):
         return error(f"recipe '{self}': {told}")
 
     def stored(self, *tensors: Tensor) -> Tensor:  # type: ignore[override]
-        """The fast form: one einsum; with two inputs no product is ever stored.
+        """The fast form: one einsum, or one product of two matrices.
+
+        With two inputs, the product of all pairs of numbers is never stored.
 
         Raises:
             TypeError: an input is no tensor.
@@ -355,7 +361,9 @@ class Recipe(Line):
                 do not fit; the message names the recipe, the letter and both sizes.
             RuntimeError: two inputs have different dtypes.
         """
-        self.sizes(*tensors)
+        sizes = self.sizes(*tensors)
+        if self.matrices is not None:
+            return self.matrices.product(sizes, *tensors)
         return torch.einsum(self.equation, *tensors)
 
     def literal(self, *tensors: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ from layerlib.engine.windows import Windows, overlap_added
 from layerlib.lab import same
 from layerlib.linear import LINEAR
 from layerlib.pool import BINS, MAX, SUM, UNPOOL, mean_of_bins
+from layerlib.recipe import Recipe, Sizes
 from layerlib.windows import MODES, PAD
 
 KERNEL = Kernel((3, 2), (2, 1), (1, 2))
@@ -78,7 +79,20 @@ def _added_stamps(stored: bool) -> Callable[[Tensor, Tensor], Tensor]:
     return run
 
 
+def einsum(equation: str) -> Callable[..., Tensor]:
+    return lambda *inputs: torch.einsum(equation, *inputs)
+
+
 PIECES = {
+    "contract: rows and columns": Piece(
+        LINEAR, einsum("...i,oi->...o"), [(3, 2, 4), (5, 4)]
+    ),
+    "contract: letters that are apart": Piece(
+        Recipe("v i e, b e n i -> b v n"), einsum("vie,beni->bvn"), [(2, 4, 3), (5, 3, 2, 4)]
+    ),
+    "contract: nothing but a sum": Piece(
+        Recipe("i, i ->"), einsum("i,i->"), [(4,), (4,)]
+    ),
     "sums: a convolution": Piece(
         lambda x, weight: CONV(Windows(x, KERNEL), weight),
         lambda x, weight: CONV(Windows(x, KERNEL).tensor(), weight),
@@ -226,6 +240,38 @@ def test_compiled_and_exported(piece: Piece, limit: int) -> None:
     inputs = tuple(inputs_of(piece))
     exported = torch.export.export(Layer(), inputs, strict=False).module()
     torch.testing.assert_close(exported(*inputs), piece.plain(*inputs))
+
+
+@pytest.mark.parametrize("batch", [(), (0,), (2, 0), (3, 2)])
+@pytest.mark.parametrize("features", [0, 4])
+def test_a_gradient_lies_as_its_weight(batch: Sizes, features: int) -> None:
+    """Turned, it would be copied where it is stored. With nothing to sum it is 0."""
+    x, weight = torch.randn(*batch, features), torch.randn(5, features)
+    y = LINEAR(x, weight.requires_grad_())
+    torch.testing.assert_close(y, x @ weight.T)
+    (gradient,) = torch.autograd.grad(y, weight, torch.ones_like(y))
+    assert gradient.is_contiguous()
+    right = torch.einsum("...o,...i->oi", torch.ones_like(y), x)
+    torch.testing.assert_close(gradient, right)
+
+
+@pytest.mark.parametrize(
+    ("line", "matrices"),
+    [
+        ("b n e, v e -> b n v", (0, ("b", "n"), ("e",), ("v",))),
+        ("v e, b n e -> b n v", (1, ("b", "n"), ("e",), ("v",))),
+        ("n, n ->", (0, (), ("n",), ())),
+        ("b n i, n i o -> b n o", None),  # n is in all three
+        ("b i, o -> b o", None),  # i is in one alone
+        ("b i j, o i -> b o", None),
+        ("b, o -> b o", None),  # there is no sum
+        ("b i, i o, o -> b", None),
+        ("b i -> b", None),
+    ],
+)
+def test_which_lines_are_matrices(line: str, matrices: Any) -> None:
+    found = Recipe(line).matrices
+    assert (found and found[2:]) == matrices
 
 
 @pytest.mark.parametrize("name", [n for n in PIECES if "slope" in n or "bits" in n])
