@@ -24,15 +24,15 @@ SECONDS = 10  # to wait for another notebook that writes
 THEIRS = re.compile(r"\w_solution\b|Solution\(|Solved\(")
 """How the answers are called that the stories have themselves, folded."""
 SQUARES = {
-    "solved": ("■", "✓", "background:#1b7f5c;color:#fff;border-color:#1b7f5c"),
-    "tried": ("▣", "…", "border-color:#d9822b;border-style:dashed"),
-    "open": ("□", "", "border-color:#8888"),
+    "solved": ("■", "background:#1b7f5c;color:#fff;border-color:#1b7f5c"),
+    "tried": ("▣", "border-color:#d9822b;border-style:dashed"),
+    "open": ("□", "border-color:#8888"),
 }
-"""What shows each state: in text, inside of a square, and the style of the square."""
+"""What shows each state: in text, and the style of its square."""
 SQUARE = (
     "display:inline-flex;width:1.5em;height:1.5em;align-items:center;margin:.1em;"
     "justify-content:center;border:2px solid;border-radius:.25em;color:inherit;"
-    "text-decoration:none;font-weight:700;box-sizing:border-box"
+    "text-decoration:none;font-weight:700;box-sizing:border-box;vertical-align:middle"
 )
 
 
@@ -197,8 +197,8 @@ class Progress:
         told = f"{name}: {state}"
         if attempts:
             told += f", {attempts} attempt{'s' if attempts > 1 else ''}"
-        _, inside, style = SQUARES[state]
-        inside = str(attempts) if state == "tried" else inside
+        style = SQUARES[state][1]
+        inside = "✓" if state == "solved" else str(attempts or "")
         named = f'title="{told}" aria-label="{told}"'
         return f'<a href="{_page(name)}" style="{SQUARE};{style}" {named}>{inside}</a>'
 
