@@ -163,6 +163,7 @@ def test_each_student_has_numbers_of_their_own(tmp_path: Path) -> None:
         text = cells(out / folder_name(name) / "linear.ipynb")[2]["source"]
         number = VARIANTS["linear-count"].draw("linear-count", drawn(name))["128"]
         assert f"to {number}, and from {number} to 10" in text
+        assert "\n*Warm-up · 3 minutes*\n" in text
         assert drawn(name) == drawn(folder_name(name))
     assert len({drawn(name) for name in names}) == 3
     assert variant("linear-count", "") is None
