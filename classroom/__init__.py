@@ -2,26 +2,22 @@
 
 Each family has its exercises in a file of its own here, as data: what is right, and
 which mistakes are known. `EXERCISES` holds them all by name. `keep` saves a class that
-the reader wrote, and `mine` is the namespace of all that were kept.
+the reader wrote, and `mine` is the namespace of all that were kept. What was checked in
+a reader's notebook is noted: `progress` shows it, `next` says what to do now, and
+`reset` forgets.
 """
 
-import difflib
-import importlib
-import pkgutil
 from typing import Any
 
-from classroom import exercises
+from classroom.exercises import EXERCISES, exercise
+from classroom.journal import next, note, progress, reset  # noqa: A004  (as in use)
 from classroom.judge import Exercise, Question, Task, Verdict
 from classroom.own import keep, mine
 
 __all__ = [
     "EXERCISES", "Exercise", "Question", "Task", "Verdict", "check", "keep", "mine",
+    "next", "progress", "reset",
 ]  # fmt: skip
-
-EXERCISES: dict[str, Exercise] = {}
-for _file in pkgutil.iter_modules(exercises.__path__):
-    _family = importlib.import_module(f"{exercises.__name__}.{_file.name}")
-    EXERCISES |= _family.EXERCISES
 
 
 def check(name: str, answer: Any) -> Verdict:
@@ -40,11 +36,10 @@ def check(name: str, answer: Any) -> Verdict:
     >>> check("linear-count", 784 * 128 + 128 * 10)
     linear-count: not yet. The biases are missing: each output has one.
     """
-    if name not in EXERCISES:
-        near = difflib.get_close_matches(name, EXERCISES) or [*EXERCISES][:9]
-        raise LookupError(f"there is no exercise {name!r}; near it: {', '.join(near)}")
-    right, said, sentences, shown = EXERCISES[name].judge(answer)
-    return Verdict(name, right, said, sentences, shown, _following(name))
+    right, said, sentences, shown = exercise(name).judge(answer)
+    verdict = Verdict(name, right, said, sentences, shown, _following(name))
+    note(verdict)
+    return verdict
 
 
 def _following(name: str) -> str:

@@ -14,8 +14,9 @@ from torch import nn
 
 import layerlib
 
-MINE = Path(__file__).parents[1] / "chapters" / "mine"
-"""Where classes are kept, a file each. Git does not look into it."""
+CHAPTERS = Path(__file__).parents[1] / "chapters"
+MINE = CHAPTERS / "mine"
+"""Where classes and answers are kept, a file each. Git does not look into it."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,43 @@ def keep(cls: type[nn.Module], name: str | None = None) -> Kept:
     text = needed(cls.__name__, _texts(cls))
     if cls.__name__ != name:
         text += f"\n\n{name} = {cls.__name__}"
+    return Kept(_saved(name, text, cls.__name__), name)
+
+
+def keep_answer(exercise: str, answer: ast.expr, cells: Iterable[str]) -> Path:
+    """Saves what solves an exercise: `mine().linear_moves` for ``linear-moves``.
+
+    Args:
+        exercise: its name, which becomes one that can be imported.
+        answer: what was handed to `check`.
+        cells: the code that has run, with all that the answer needs.
+
+    Raises:
+        ValueError: it does not run by itself. Nothing is saved then.
+    """
+    name = exercise.replace("-", "_")
+    written = ast.unparse(answer)
+    named = f"{name} = {written}" if written != name else ""
+    return _saved(name, needed(name, [*cells, named]), exercise)
+
+
+def _saved(name: str, text: str, called: str) -> Path:
+    """The file of that name with the text, which has run."""
+    path = MINE / f"{name}.py"
     try:
-        _run(text, MINE / f"{name}.py")
+        _run(text, path)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"keep: {cls.__name__} does not run by itself: {told}"
-        ) from error
+        raise ValueError(f"keep: {called} does not run by itself: {told}") from error
     MINE.mkdir(parents=True, exist_ok=True)
-    unfinished = MINE / f"{name}.py.new"
-    unfinished.write_text(f"{text}\n", encoding="utf-8")
-    return Kept(unfinished.replace(MINE / f"{name}.py"), name)
+    return write(path, f"{text}\n")
+
+
+def write(path: Path, text: str) -> Path:
+    """The file with this text, and never a part of it."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.write_text(text, encoding="utf-8")
+    return unfinished.replace(path)
 
 
 class Mine:

@@ -9,11 +9,8 @@ from typing import Any
 from classroom.grade.notebook import CHAPTERS, CHECK, folder_name
 from classroom.variants import VARIANTS
 
-PROMISED = re.compile(r" and a solution(?=, folded)")
-FOLDED = re.compile(
-    r"<details>\s*<summary>[^<]*solution.*?</details>\s*", re.IGNORECASE | re.DOTALL
-)
-SOLUTION = re.compile(r"^\s*# Solution\b|\w_solution\b", re.MULTILINE)
+SOLUTIONS = re.compile(r"\s+The\s+solutions\s+have\s+\[[^]]*\]\([^)]*\)\.")
+"""Where a page of the book says where its solutions are."""
 BLANK = re.compile(r"^ *(?:return|\w+ =) .*\.\.\..*$", re.MULTILINE)
 
 
@@ -87,7 +84,7 @@ def _released(
     notebook: dict[str, Any], name: str, form: str, points: float, seed: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A student's notebook, and what is asked for in it."""
-    kept = [cell for cell in map(_bare, notebook["cells"]) if not _solves(cell)]
+    kept = [*map(_bare, notebook["cells"])]
     checks = {
         i: match for i, cell in enumerate(kept)
         if cell["cell_type"] == "code" and (match := CHECK.match(cell["source"]))
@@ -129,7 +126,7 @@ def _bare(cell: dict[str, Any]) -> dict[str, Any]:
     """A cell without outputs and metadata, its source one text."""
     source = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
-        source = FOLDED.sub("", PROMISED.sub("", source))
+        source = SOLUTIONS.sub("", source)
     bare = {
         "cell_type": cell["cell_type"], "id": cell["id"], "metadata": {},
         "source": source,
@@ -137,12 +134,6 @@ def _bare(cell: dict[str, Any]) -> dict[str, Any]:
     if cell["cell_type"] == "code":
         bare |= {"execution_count": None, "outputs": []}
     return bare
-
-
-def _solves(cell: dict[str, Any]) -> bool:
-    code = cell["cell_type"] == "code"
-    marked = cell["id"].endswith("-solution")
-    return bool(marked or (code and SOLUTION.search(cell["source"])))
 
 
 def _heads(cell: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from sphinx.environment.collectors import EnvironmentCollector
 from sphinx.search.en import SearchEnglish
 
 HERE = Path(__file__).parent
-KINDS = {"reference": "reference", "exercises": "exercises", "api": "api"}
+KINDS = {name: name for name in ("reference", "exercises", "solutions", "api")}
 """The folder that a page lies in, and what kind of page it is; others are stories."""
 
 LONG = 6000
@@ -52,7 +52,7 @@ class Section:
 
     @property
     def kind(self) -> str:
-        """Of which kind the page is: story, reference, exercises or api."""
+        """Of which kind the page is: story, reference, exercises, solutions or api."""
         return KINDS.get(Path(self.page).parent.name, "story")
 
 

@@ -30,7 +30,10 @@ TEACH = ROOT / "chapters" / "teach.ipynb"
 CHAPTERS = sorted({*(ROOT / "chapters").glob("*.ipynb")} - {PROJECT, TEACH})
 REFERENCES = sorted((ROOT / "chapters" / "reference").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "chapters" / "exercises").glob("*.ipynb"))
-NOTEBOOKS = [ROOT / "index.ipynb", *CHAPTERS, PROJECT, TEACH, *REFERENCES, *EXERCISES]
+SOLUTIONS = sorted((ROOT / "chapters" / "solutions").glob("*.ipynb"))
+NOTEBOOKS = [
+    ROOT / "index.ipynb", *CHAPTERS, PROJECT, TEACH, *REFERENCES, *EXERCISES, *SOLUTIONS,
+]  # fmt: skip
 IN_STORY_OF = {"nlinear": "linear"}
 """Families that are a section in the story of another one."""
 PICTURES = {"point_at", "film", "cube", "still", "lines", "HTML"}
@@ -61,6 +64,7 @@ def test_one_family_one_name() -> None:
     assert {path.stem for path in CHAPTERS} == names - {*IN_STORY_OF}
     assert {path.stem for path in REFERENCES} == names
     assert {path.stem for path in EXERCISES} == names
+    assert {path.stem for path in SOLUTIONS} == names
     for name in names:
         tests = f"test_{check.MODELS.get(name, name)}.py"
         assert (ROOT / "tests" / tests).is_file()

@@ -24,7 +24,8 @@ from layerlib import Recipe
 from layerlib.linear import LINEAR
 from test_book import IN_STORY_OF
 
-NOTEBOOKS = Path(__file__).parent.parent / "chapters" / "exercises"
+CHAPTERS = Path(__file__).parent.parent / "chapters"
+LEVELS = ("Warm-up", "Practice", "Stretch")
 TASKS = [name for name, exercise in EXERCISES.items() if isinstance(exercise, Task)]
 MISTAKES = [
     (name, sentence)
@@ -473,10 +474,14 @@ def test_layerlib_stays_light() -> None:
     assert "check" not in layerlib.__all__
 
 
-CELLS = {
-    path.stem: nbformat.read(path, as_version=4).cells
-    for path in sorted(NOTEBOOKS.glob("*.ipynb"))
-}
+def notebooks(folder: str) -> dict[str, Any]:
+    return {
+        path.stem: nbformat.read(path, as_version=4).cells
+        for path in sorted((CHAPTERS / folder).glob("*.ipynb"))
+    }
+
+
+CELLS, SOLUTIONS = notebooks("exercises"), notebooks("solutions")
 BY_ID = {cell.id: cell for cells in CELLS.values() for cell in cells}
 IN_STORIES = [name for name in EXERCISES if "-story-" in name]
 PRACTICE = [name for name in EXERCISES if name not in IN_STORIES]
@@ -490,13 +495,8 @@ def test_each_exercise_is_in_the_notebook_of_its_family() -> None:
         for name in re.findall(r'^check\("([\w-]+)"', cell.source, re.MULTILINE)
         if name.startswith(f"{family}-")
     ]
-    # Once below the cell to fill in and once below the solution, in the same order.
     assert asked == [
-        name
-        for family in CELLS
-        for name in PRACTICE
-        if name.startswith(f"{family}-")
-        for _ in "12"
+        name for family in CELLS for name in PRACTICE if name.startswith(f"{family}-")
     ]
     assert set(asked) == set(PRACTICE)
 
@@ -505,7 +505,7 @@ def test_each_exercise_is_in_the_notebook_of_its_family() -> None:
 def test_the_readers_turn_comes_in_the_story(name: str) -> None:
     """With dots in the place of the answer, and a folded one that is right, if any."""
     family = name.partition("-")[0]
-    story = nbformat.read(NOTEBOOKS.parent / f"{family}.ipynb", as_version=4)
+    story = nbformat.read(CHAPTERS / f"{family}.ipynb", as_version=4)
     asked = [cell for cell in story.cells if f'check("{name}"' in cell.source]
     assert text(asked[0]).startswith(f"{name}: not filled in yet.")
     for cell in asked[1:]:
@@ -517,43 +517,75 @@ def test_the_readers_turn_comes_in_the_story(name: str) -> None:
 def test_an_exercise_is_laid_out_like_all(name: str) -> None:
     cells = CELLS[name.partition("-")[0]]
     at = [cell.id for cell in cells].index(name)
-    ids = [cell.id for cell in cells[at : at + 4]]
-    assert ids == [name, f"{name}-check", f"{name}-hints", f"{name}-solution"]
+    ids = [cell.id for cell in cells[at : at + 3]]
+    assert ids == [name, f"{name}-check", f"{name}-hints"]
     statement = cells[at - 1].source
-    assert statement.startswith("## ")
     assert ("→" in statement) == (name in TASKS)
-    summaries = re.findall("<summary>(.*)</summary>", cells[at + 2].source)
-    assert summaries == ["Hint 1", "Hint 2"]
-    assert cells[at + 2].source.count("<details>\n") == 2
-
-
-def text(cell: Any) -> str:
-    found = [output.data for output in cell.outputs if "data" in output]
-    return "".join(data["text/plain"] for data in found)
-
-
-@pytest.mark.parametrize("name", PRACTICE)
-def test_a_cell_to_fill_in_has_no_answer(name: str) -> None:
-    (statement,) = ast.parse(BY_ID[name].source).body
-    if isinstance(statement, ast.FunctionDef):
-        assert "->" in (ast.get_docstring(statement) or "")
-        _, statement = statement.body  # type: ignore[assignment]
-        assert isinstance(statement, ast.Return)
-    else:
-        assert isinstance(statement, ast.Assign)
-    assert ast.unparse(statement.value or statement) == "..."
-    assert text(BY_ID[f"{name}-check"]).startswith(f"{name}: not filled in yet.")
+    heading, empty, told, *_ = statement.splitlines()
+    assert heading.startswith("## ")
+    assert not empty
+    level, minutes = re.fullmatch(r"\*([\w-]+) · (\d+) minutes\*", told).groups()  # type: ignore[union-attr]
+    assert level in LEVELS
+    assert heading.startswith("## Stretch: ") == (level == "Stretch")
+    assert 2 <= int(minutes) <= 15
 
 
 @pytest.mark.parametrize("name", PRACTICE)
-def test_a_solution_is_folded_and_right(name: str) -> None:
-    cell = BY_ID[f"{name}-solution"]
-    assert cell.metadata.tags == ["hide-cell"]
-    assert cell.metadata.mystnb.code_prompt_show == "Solution"
-    asked = re.search(r", (\w+)\)$", BY_ID[f"{name}-check"].source)
-    assert asked
-    assert cell.source.endswith(f'check("{name}", {asked[1]}_solution)')
-    assert text(cell).startswith(f"{name}: right.")
+def test_of_three_hints_the_last_is_not_the_answer(name: str) -> None:
+    source = BY_ID[f"{name}-hints"].source
+    assert re.findall("<summary>(.*)</summary>", source) == [
+        "Hint 1",
+        "Hint 2",
+        "Hint 3",
+    ]
+    assert source.count("<details>\n") == 3
+    last = " ".join(source.rpartition("<summary>")[2].split())
+    lines = re.findall('"([^"]* -> [^"]*)"', solution(name)["solution"].source)
+    returned = re.findall("return (.*)", solution(name)["solution"].source)[-1:]
+    for answer in returned or lines:
+        assert answer not in last
+
+
+def solution(name: str) -> dict[str, Any]:
+    """The cells that solve an exercise, by what they are."""
+    cells = SOLUTIONS[name.partition("-")[0]]
+    found = [cell for cell in cells if cell.id.startswith(f"{name}-")]
+    return {cell.id.removeprefix(f"{name}-"): cell for cell in found}
+
+
+@pytest.mark.parametrize("name", PRACTICE)
+def test_a_solution_is_right_and_says_why(name: str) -> None:
+    cells = solution(name)
+    kinds = ["statement", "solution", "why", "second"]
+    assert [*cells] == kinds[: len(cells)]
+    assert len(cells) >= 3
+    asked = CELLS[name.partition("-")[0]]
+    statement = asked[[cell.id for cell in asked].index(name) - 1].source
+    assert cells["statement"].source == statement.splitlines()[0]
+    assert cells["solution"].source.endswith(BY_ID[f"{name}-check"].source)
+    assert cells["why"].source.endswith(" A second way:") == ("second" in cells)
+    for kind in {"solution", "second"} & {*cells}:
+        assert f'check("{name}", ' in cells[kind].source
+        assert text(cells[kind]).startswith(f"{name}: right.")
+
+
+def test_most_exercises_have_a_second_way() -> None:
+    assert sum("second" in solution(name) for name in PRACTICE) > 100
+
+
+@pytest.mark.parametrize("family", CELLS)
+def test_the_students_notebook_has_no_solution(family: str) -> None:
+    first, imports, *_ = CELLS[family]
+    assert f"[a page of their own](../solutions/{family}.ipynb)" in first.source
+    assert f"(../exercises/{family}.ipynb)" in SOLUTIONS[family][0].source
+    assert imports.source == next(iter(CELLS.values()))[1].source
+    assert "right." not in "".join(map(text, code(CELLS[family])))
+    said = " ".join(cell.source for cell in CELLS[family][1:])
+    assert not re.search(r"(\b|_)solution", said, re.IGNORECASE)
+
+
+def code(cells: Any) -> list[Any]:
+    return [cell for cell in cells if cell.cell_type == "code"]
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name in PRACTICE])

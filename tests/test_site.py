@@ -434,7 +434,8 @@ def test_pictures_of_the_chapters_tell_their_numbers(
 
 # ---- Each kind of page, in the hands of different readers
 
-KINDS = ["index", "chapters/conv", "chapters/reference/conv", "chapters/exercises/conv"]
+FOLDERS = ("", "reference/", "exercises/", "solutions/")
+KINDS = ["index", *(f"chapters/{folder}conv" for folder in FOLDERS)]
 each_kind = pytest.mark.parametrize("name", KINDS)
 STORY = KINDS[1]
 

@@ -38,7 +38,7 @@ TESTS = {
     "Makefile": ["tools"],
     "_config.yml": ["book"],
     "_toc.yml": ["book"],
-    "classroom": ["exercises", "own"],
+    "classroom": ["exercises", "own", "progress"],
     "constraints.txt": ["tools"],
     "requirements-test.txt": ["tools"],
     "requirements.txt": ["tools"],

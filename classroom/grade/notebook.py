@@ -124,7 +124,7 @@ def assignments(folder: Path = CHAPTERS) -> dict[str, Assignment]:
         items = [
             Item(match[1], match[2])
             for cell in cells
-            if (match := CHECK.match(cell.source)) and "solution" not in cell.identity
+            if (match := CHECK.match(cell.source))
         ]
         found[path.stem] = Assignment(path.stem, items)
     if not found:
