@@ -67,8 +67,13 @@ class _Reader:
 
     def __init__(self, page: str, first: nodes.section) -> None:
         self.page, self.title = page, _text(first.next_node(nodes.title))
-        family = Path(page).name
-        taught = api_names.names(family) if family in api_names.FAMILIES else []
+        self.family = Path(page).name
+        families = (
+            each
+            for each in api_names.FAMILIES
+            if self.family in {each, api_names.TAUGHT.get(each)}
+        )
+        taught = [name for each in families for name in api_names.names(each)]
         self.found = [Section(page, "", self.title, "", subjects=taught)]
         self.places: dict[str, int] = defaultdict(
             int
@@ -99,8 +104,8 @@ class _Reader:
         if "references" in node["ids"]:
             return  # titles of papers
         heading = _text(node.next_node(nodes.title))
-        homes = api_names.homes()
-        about = [word for word in re.findall(r"\w+", heading) if word in homes]
+        words = re.findall(r"\w+", heading)
+        about = [word for word in words if api_names.home(word, self.family)]
         self.begin(node, heading, about)
 
     def entry(self, node: addnodes.desc, section: Section) -> None:
