@@ -108,8 +108,25 @@ def signature(x: Any) -> Signature:
         found = found.replace(parameters=[*found.parameters.values()][1:])
     if inspect.isclass(x) and x.__init__ is nn.Module.__init__:
         return Signature()  # it says that it takes anything, and refuses all
-    plain = [p.replace(annotation=Parameter.empty) for p in found.parameters.values()]
+    plain = [
+        p.replace(annotation=Parameter.empty, default=_Named.of(p.default))
+        for p in found.parameters.values()
+    ]
     return Signature(plain)
+
+
+class _Named:
+    """A module as a default, which says its name and not where it lies."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of(cls, default: Any) -> Any:
+        return cls(default.__name__) if isinstance(default, ModuleType) else default
 
 
 def arguments() -> Iterator[tuple[str, str, str]]:

@@ -229,6 +229,8 @@ def told(env: BuildEnvironment, page: str, name: str) -> tuple[str, str, str] | 
     code; else, where the family is the page's own, the page.
     """
     sections = search_sections.kept(env).get(page, [])
+    family = page.rpartition("/")[2]
+    home = api_names.home(name, family) or ""
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
     stemmed = re.compile(rf"(?<![\w.]){re.escape(re.sub(r'[123]d$', '', name))}(?!\w)")
     wanted = (
@@ -236,7 +238,7 @@ def told(env: BuildEnvironment, page: str, name: str) -> tuple[str, str, str] | 
         lambda s: bool(s.anchor and stemmed.search(s.heading)),
         lambda s: any(word.search(n) for n in s.names),
         lambda s: any(word.search(c) for c in s.code),
-        lambda s: not s.anchor and name in s.subjects,
+        lambda s: not s.anchor and api_names.TAUGHT.get(home, home) == family,
     )
     for is_it in wanted:
         for section in filter(is_it, sections):

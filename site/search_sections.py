@@ -24,6 +24,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 from sphinx.search.en import SearchEnglish
 
+import layerlib
+
 HERE = Path(__file__).parent
 KINDS = {"reference": "reference", "exercises": "exercises", "api": "api"}
 """The folder that a page lies in, and what kind of page it is; others are stories."""
@@ -67,13 +69,10 @@ class _Reader:
 
     def __init__(self, page: str, first: nodes.section) -> None:
         self.page, self.title = page, _text(first.next_node(nodes.title))
-        self.family = Path(page).name
-        families = (
-            each
-            for each in api_names.FAMILIES
-            if self.family in {each, api_names.TAUGHT.get(each)}
-        )
-        taught = [name for each in families for name in api_names.names(each)]
+        family = Path(page).name
+        # Names of models are words of prose as well: steps, merge, Block.
+        of_layers = family in api_names.FAMILIES and family not in layerlib.MODELS
+        taught = api_names.names(family) if of_layers else []
         self.found = [Section(page, "", self.title, "", subjects=taught)]
         self.places: dict[str, int] = defaultdict(
             int
@@ -105,7 +104,7 @@ class _Reader:
             return  # titles of papers
         heading = _text(node.next_node(nodes.title))
         words = re.findall(r"\w+", heading)
-        about = [word for word in words if api_names.home(word, self.family)]
+        about = [word for word in words if api_names.home(word, "")]
         self.begin(node, heading, about)
 
     def entry(self, node: addnodes.desc, section: Section) -> None:
