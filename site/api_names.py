@@ -1,5 +1,6 @@
 """The public names of layerlib, its lab and the classroom: what the book is about."""
 
+import importlib
 import inspect
 import typing
 from collections.abc import Iterator
@@ -17,10 +18,14 @@ from layerlib.recipe import Bend, Line
 
 MODULES: dict[str, ModuleType] = {
     **layerlib._families,  # noqa: SLF001
+    **{n: importlib.import_module(f"layerlib.{n}") for n in sorted(layerlib.MODELS)},
     "lab": lab,
     "classroom": classroom,
 }
-"""What has a page of its own: each family, the lab, the classroom."""
+"""What has a page of its own: each family, each file of models, lab, classroom."""
+
+TAUGHT = {"decoder": "gpt2"}
+"""Which family's pages tell of a family that has none of its own."""
 
 _ARGS, _KWARGS = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
 
@@ -61,12 +66,31 @@ def lines(family: str) -> dict[str, Line | Bend]:
 
 @cache
 def homes() -> dict[str, str]:
-    """The family of each public name.
+    """The family of each public name; of those that several share, the first one.
 
     >>> homes()["Conv2d"], homes()["check"]
     ('conv', 'classroom')
     """
-    return {name: family for family in MODULES for name in names(family)}
+    families = reversed(MODULES)
+    return {name: family for family in families for name in names(family)}
+
+
+def home(name: str, here: str) -> str | None:
+    """The family of a name, as it is meant on the page of another one.
+
+    Models share names, such as `Block`: one means its own, or the one that it imports.
+    On other pages a name of a model is a word.
+
+    >>> home("Block", "mixer"), home("Block", "gpt2"), home("Block", "conv")
+    ('mixer', 'decoder', None)
+    """
+    meant = getattr(MODULES.get(here), name, None)
+    family = getattr(meant, "__module__", "").rpartition(".")[2]
+    if family in MODULES and name in names(family):
+        return family
+    family = homes().get(name)
+    of_model = family in layerlib.MODELS and here not in layerlib.MODELS
+    return None if of_model else family
 
 
 def signature(x: Any) -> Signature:
@@ -84,8 +108,25 @@ def signature(x: Any) -> Signature:
         found = found.replace(parameters=[*found.parameters.values()][1:])
     if inspect.isclass(x) and x.__init__ is nn.Module.__init__:
         return Signature()  # it says that it takes anything, and refuses all
-    plain = [p.replace(annotation=Parameter.empty) for p in found.parameters.values()]
+    plain = [
+        p.replace(annotation=Parameter.empty, default=_Named.of(p.default))
+        for p in found.parameters.values()
+    ]
     return Signature(plain)
+
+
+class _Named:
+    """A module as a default, which says its name and not where it lies."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of(cls, default: Any) -> Any:
+        return cls(default.__name__) if isinstance(default, ModuleType) else default
 
 
 def arguments() -> Iterator[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ from sphinx.ext.napoleon import Config, GoogleDocstring
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
-PAGES = {"recipe": "recipe", "nlinear": "linear"}
+STORIES = {"nlinear": "linear", **api_names.TAUGHT}
 FOLDER = "site/api"
 NAPOLEON = Config(napoleon_use_param=False, napoleon_use_rtype=False)
 
@@ -198,12 +198,13 @@ class Links(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Keeps a place for the links, and folds the source."""
         group = self.arguments[0].split()
-        module = api_names.MODULES[self.env.docname.rpartition("/")[2]]
+        family = self.env.docname.rpartition("/")[2]
+        module = api_names.MODULES[family]
         code = source(getattr(module, group[0]))
         block = nodes.literal_block(code, code, language="python")
         opening = '<details class="api-source"><summary>Source</summary>'
         return [
-            links(group=group),
+            links(group=group, family=family),
             nodes.raw("", opening, format="html"),
             block,
             nodes.raw("", "</details>", format="html"),
@@ -228,6 +229,8 @@ def told(env: BuildEnvironment, page: str, name: str) -> tuple[str, str, str] | 
     code; else, where the family is the page's own, the page.
     """
     sections = search_sections.kept(env).get(page, [])
+    family = page.rpartition("/")[2]
+    home = api_names.home(name, family) or ""
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
     stemmed = re.compile(rf"(?<![\w.]){re.escape(re.sub(r'[123]d$', '', name))}(?!\w)")
     wanted = (
@@ -235,7 +238,7 @@ def told(env: BuildEnvironment, page: str, name: str) -> tuple[str, str, str] | 
         lambda s: bool(s.anchor and stemmed.search(s.heading)),
         lambda s: any(word.search(n) for n in s.names),
         lambda s: any(word.search(c) for c in s.code),
-        lambda s: not s.anchor and name in s.subjects,
+        lambda s: not s.anchor and api_names.TAUGHT.get(home, home) == family,
     )
     for is_it in wanted:
         for section in filter(is_it, sections):
@@ -243,16 +246,15 @@ def told(env: BuildEnvironment, page: str, name: str) -> tuple[str, str, str] | 
     return None
 
 
-def place_of(name: str) -> tuple[str, str]:
+def place_of(name: str, family: str) -> tuple[str, str]:
     """The page and the anchor of a public name's entry in the API."""
-    family = api_names.homes()[name]
     return f"{FOLDER}/{family}", f"{api_names.MODULES[family].__name__}.{name}"
 
 
 def _pages_of(family: str) -> dict[str, str]:
     return {
-        "Story": f"chapters/{PAGES.get(family, family)}",
-        "Reference": f"chapters/reference/{family}",
+        "Story": f"chapters/{STORIES.get(family, family)}",
+        "Reference": f"chapters/reference/{api_names.TAUGHT.get(family, family)}",
     }
 
 
@@ -266,8 +268,7 @@ def _fill_links(app: Sphinx, doctree: nodes.document, here: str) -> None:
     """Puts in each place for links what leads to story and reference."""
     for node in [*doctree.findall(links)]:
         paragraph = nodes.paragraph(classes=["api-links"])
-        family = api_names.homes()[node["group"][0]]
-        for label, page in _pages_of(family).items():
+        for label, page in _pages_of(node["family"]).items():
             if found := told(app.env, page, node["group"][0]):
                 page, anchor, heading = found  # noqa: PLW2901
                 paragraph += nodes.inline("", f"{label}: ")
@@ -279,13 +280,16 @@ def _fill_links(app: Sphinx, doctree: nodes.document, here: str) -> None:
 def _fill_names(app: Sphinx, doctree: nodes.document, here: str) -> None:
     """Puts the index of names in its place: two lists, by the alphabet."""
     for node in [*doctree.findall(names)]:
-        of: dict[str, dict[str, str]] = {}
+        of: dict[str, list[tuple[str, str]]] = {}
         for argument, name, family in api_names.arguments():
-            of.setdefault(argument, {})[name] = family
-        layers = [(n, f) for f in api_names.FAMILIES for n in api_names.names(f)]
+            of.setdefault(argument, []).append((name, family))
+        public: dict[str, list[tuple[str, str]]] = {}
+        for family in api_names.FAMILIES:
+            for name in api_names.names(family):
+                public.setdefault(name, []).append((name, family))
         section = nodes.section(ids=["classes-and-functions"])
         section += nodes.title("", "Classes and functions")
-        section += _list(app, here, [(n, {n: f}) for n, f in layers])
+        section += _list(app, here, [*public.items()])
         more = nodes.section(ids=["arguments"])
         more += nodes.title("", "Arguments")
         more += _list(app, here, [*of.items()])
@@ -293,7 +297,7 @@ def _fill_names(app: Sphinx, doctree: nodes.document, here: str) -> None:
 
 
 def _list(
-    app: Sphinx, here: str, found: list[tuple[str, dict[str, str]]]
+    app: Sphinx, here: str, found: list[tuple[str, list[tuple[str, str]]]]
 ) -> nodes.definition_list:
     """A list of names, each with its places in API, story and reference."""
     listed = nodes.definition_list(classes=["names"])
@@ -301,10 +305,10 @@ def _list(
         item = nodes.definition_list_item()
         item += nodes.term("", "", nodes.literal(word, word), ids=[f"name-{word}"])
         text = nodes.paragraph()
-        for family in dict.fromkeys(holders.values()):
-            for name in (n for n, f in holders.items() if f == family):
+        for family in dict.fromkeys(f for _, f in holders):
+            for name in (n for n, f in holders if f == family):
                 code = nodes.literal(name, name)
-                text += _leads(app, here, *place_of(name), code)
+                text += _leads(app, here, *place_of(name, family), code)
                 text += nodes.Text(" ")
             for label, page in _pages_of(family).items():
                 if place := told(app.env, page, word):
@@ -331,11 +335,12 @@ def named(code: str, family: str) -> str | None:
     ('Conv2d', None, 'linear')
     """
     found = _CODE.fullmatch(code)
-    if not found or found[1] not in api_names.homes():
+    home = api_names.home(found[1], family) if found else None
+    if not found or home is None:
         return None
     name = found[1]
     is_class = name[0].isupper()
-    at_home = api_names.homes()[name] == family
+    at_home = home == family
     return name if is_class or at_home or found[2] or "." in code else None
 
 
@@ -350,7 +355,7 @@ def _link_code(app: Sphinx, doctree: nodes.document, here: str) -> None:
         section = literal.parent
         while section.parent is not None and not isinstance(section, nodes.section):
             section = section.parent
-        page, anchor = place_of(name)
+        page, anchor = place_of(name, api_names.home(name, family) or "")
         inside = here == page and _within(literal, anchor)
         if (id(section), name) in seen or inside or page not in app.env.found_docs:
             continue

@@ -41,7 +41,7 @@ _SEARCH = re.compile(
 _STYLESHEET = re.compile(r'[ ]*<link [^>]*rel="stylesheet"[^>]*>\n?')
 _IMPORT = re.compile(r"""@import (?:url\()?["']?([^"')]+)["']?\)?;""")
 _HREF = re.compile(r'href="([^"?]*)')
-_REPEATED = re.compile(r"<(style|script)>(.{200,}?)</\1>", re.DOTALL)
+_REPEATED = re.compile(r"<(style|script)>((?:(?!</\1>).){200,})</\1>", re.DOTALL)
 _LOADED = re.compile(r"<script(?=[^>]* src=)(?![^>]* (?:defer|async))")
 _OPTION = re.compile(r"<script>(?=DOCUMENTATION_OPTIONS\.)")
 _THEME = re.compile(r'(dataset\.theme = localStorage\.getItem\("theme"\) \|\|) "auto"')
@@ -56,8 +56,14 @@ def _lighten(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     static = app.outdir / "_static"
-    paths = sorted(set(app.outdir.rglob("*.html")) - set(static.rglob("*.html")))
-    pages = {path: path.read_text(encoding="utf-8") for path in paths}
+    for file in static.glob("picture-*"):
+        file.unlink()
+    kept = app.doctreedir / "written"
+    others = {*static.rglob("*.html"), *kept.rglob("*.html")}
+    paths = sorted(set(app.outdir.rglob("*.html")) - others)
+    pages = {
+        path: _written(path, kept / path.relative_to(app.outdir)) for path in paths
+    }
     for path, page in pages.items():
         pages[path] = _SUPERFLUOUS.sub("", page)
         if path.name != "search.html":
@@ -71,6 +77,19 @@ def _lighten(app: Sphinx, exception: Exception | None) -> None:
         page = _THEME.sub(_FROM_SYSTEM, page, count=1)  # noqa: PLW2901
         page = page.replace('data-theme="auto"', 'data-theme="light"', 1)  # noqa: PLW2901
         path.write_text(page, encoding="utf-8")
+
+
+def _written(path: Path, kept: Path) -> str:
+    """A page as Sphinx wrote it: what pages share is found anew in each build.
+
+    One that was not built anew is light already, and is read from where it was kept.
+    """
+    page = path.read_text(encoding="utf-8")
+    if _THEMES not in page and kept.exists():
+        return kept.read_text(encoding="utf-8")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(page, encoding="utf-8")
+    return page
 
 
 def _root(path: Path, static: Path) -> str:
@@ -135,10 +154,7 @@ def _words(pages: Iterable[str], scripts: Iterable[Path]) -> set[str]:
 def _bundle(pages: dict[Path, str], static: Path, used: set[str]) -> dict[Path, str]:
     """Makes one file of the styles that all pages load, in their order."""
     linked = {path: _styles(page, _root(path, static)) for path, page in pages.items()}
-    # A page that was not built anew loads the file already.
     linked = {path: links for path, links in linked.items() if _THEMES in links}
-    if not linked:
-        return pages
     common = [
         name
         for name in next(iter(linked.values()))
@@ -243,7 +259,7 @@ def _with_icons(css: str, static: Path) -> str:
     solid = static / "vendor" / "fontawesome" / "webfonts" / "fa-solid-900.ttf"
     codes = {ord(letter) for letter in css if "\ue000" <= letter <= "\uf8ff"}
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table
-    font = TTFont(solid)
+    font = TTFont(solid, recalcTimestamp=False)
     options = subset.Options(layout_features=[], hinting=False, notdef_outline=True)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=codes)

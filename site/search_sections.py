@@ -24,6 +24,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 from sphinx.search.en import SearchEnglish
 
+import layerlib
+
 HERE = Path(__file__).parent
 KINDS = {name: name for name in ("reference", "exercises", "solutions", "api")}
 """The folder that a page lies in, and what kind of page it is; others are stories."""
@@ -68,7 +70,9 @@ class _Reader:
     def __init__(self, page: str, first: nodes.section) -> None:
         self.page, self.title = page, _text(first.next_node(nodes.title))
         family = Path(page).name
-        taught = api_names.names(family) if family in api_names.FAMILIES else []
+        # Names of models are words of prose as well: steps, merge, Block.
+        of_layers = family in api_names.FAMILIES and family not in layerlib.MODELS
+        taught = api_names.names(family) if of_layers else []
         self.found = [Section(page, "", self.title, "", subjects=taught)]
         self.places: dict[str, int] = defaultdict(
             int
@@ -99,8 +103,8 @@ class _Reader:
         if "references" in node["ids"]:
             return  # titles of papers
         heading = _text(node.next_node(nodes.title))
-        homes = api_names.homes()
-        about = [word for word in re.findall(r"\w+", heading) if word in homes]
+        words = re.findall(r"\w+", heading)
+        about = [word for word in words if api_names.home(word, "")]
         self.begin(node, heading, about)
 
     def entry(self, node: addnodes.desc, section: Section) -> None:

@@ -43,7 +43,7 @@ def test_each_class_leads_to_story_and_reference(site: Path, family: str) -> Non
         entry = page.find(id=f"{module.__name__}.{name}").find_parent("dl")
         links = [a["href"] for a in entry.select("p.api-links a")]
         assert any("chapters/reference/" in link for link in links), name
-        assert any(re.search(r"chapters/[a-z_]+\.html", link) for link in links), name
+        assert any(re.search(r"chapters/\w+\.html", link) for link in links), name
 
 
 def test_index_has_each_name_and_each_argument(site: Path) -> None:
@@ -70,6 +70,28 @@ def test_a_mode_is_not_taken_for_a_function() -> None:
     assert api_pages.named("F.bilinear", "resample") == "bilinear"
     assert api_pages.named("nn.Linear", "conv") == "Linear"
     assert api_pages.named("Conv9d", "conv") is None
+
+
+def test_each_file_of_models_has_a_page() -> None:
+    assert set(api_names.FAMILIES) >= layerlib.MODELS
+
+
+def test_name_that_models_share_means_the_one_of_the_page(site: Path) -> None:
+    assert api_names.home("Block", "mixer") == "mixer"
+    assert api_names.home("Block", "gpt2") == "decoder", "it imports it from there"
+    assert api_names.home("Block", "vision") == "mixer"
+    assert api_names.home("Attention", "attention") is None, "there it is a word"
+    (term,) = read(site, "site/api/names").select("#name-Block")
+    links = [a["href"] for a in term.find_next("dd").select("a")]
+    assert {
+        "decoder.html#layerlib.decoder.Block",
+        "mixer.html#layerlib.mixer.Block",
+    } <= {*links}
+    page = read(site, "chapters/reference/mixer")
+    blocks = {
+        a["href"].partition("#")[2] for a in page.select("a.api") if a.text == "Block"
+    }
+    assert blocks <= {"layerlib.mixer.Block"}
 
 
 def test_shared_docstring_makes_one_entry() -> None:

@@ -2,7 +2,10 @@
 
 import gzip
 import html
+import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -175,6 +178,48 @@ def test_page_brings_letters_only_for_its_formulas(site: Path) -> None:
 )
 def test_what_matches_nothing_is_left_out(style: str, kept: str) -> None:
     assert needed(tinycss2.parse_stylesheet(style), {"here"}) == kept
+
+
+# ---- Building again
+
+
+def _built(source: Path, target: Path) -> dict[str, bytes]:
+    """The pages, styles and scripts of a small book."""
+    subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(source), str(target)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "site")},
+        check=True,
+    )
+    kinds = {".html", ".css", ".js"}
+    made = [x for x in target.glob("[!.]*/**/*.*") if x.suffix in kinds]
+    made += target.glob("*.html")
+    return {str(x.relative_to(target)): x.read_bytes() for x in made}
+
+
+def test_built_again_it_is_the_same_as_built_from_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "conf.py").write_text(
+        'extensions = ["book_weight"]\nhtml_theme = "sphinx_book_theme"\n'
+    )
+    raw = '.. raw:: html\n\n   <style>{}</style><i class="{}"></i>\n'
+    shared = raw.format(".pic{color:red}" * 14, "pic")
+    own = raw.format(".own{color:red}" * 14, "own")
+    pages = {"a": shared, "b": shared + "\n" + own, "c": "Without a picture.\n"}
+    contents = "\n.. toctree::\n\n   a\n   b\n   c\n"
+    (source / "index.rst").write_text("Book\n====\n" + contents)
+    for name, text in pages.items():
+        (source / f"{name}.rst").write_text(f"{name}\n=\n\n{text}")
+    first = _built(source, tmp_path / "again")
+    assert "_static/site.css" in first["a.html"].decode()
+    assert b"<style>.pic" not in first["a.html"]
+    for changed, text in (("a", shared + "\nMore.\n"), ("c", own), ("b", "Less.\n")):
+        (source / f"{changed}.rst").write_text(f"{changed}\n=\n\n{text}")
+        again = _built(source, tmp_path / "again")
+        assert again != first
+        fresh = _built(source, tmp_path / changed)
+        differ = {n for n in again | fresh if again.get(n) != fresh.get(n)}
+        assert not differ
 
 
 # ---- What others are told

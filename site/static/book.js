@@ -4,6 +4,24 @@
 // was opened from a folder may not read another one.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
+// On a phone a long line of code is folded, and goes on two letters further in. Pygments
+// closes each of its elements at the end of a line. This is done at once, before the page
+// has a layout to be done again.
+const foldCode = () => {
+  if (!matchMedia("screen and (max-width: 600px)").matches) return;
+  for (const code of document.querySelectorAll(".cell_input pre:not(.folded)")) {
+    const lines = code.innerHTML.replace(/\n$/, "").split("\n");
+    const texts = code.textContent.split("\n");
+    code.innerHTML = lines
+      .map((line, at) => [`class="code-line" style="--indent:${texts[at].search(/\S|$/)}"`, line])
+      .map(([how, line]) => `<span ${how}>${line}\n</span>`)
+      .join("");
+    code.classList.add("folded");
+  }
+};
+foldCode();
+window.addEventListener("resize", foldCode);
+
 // What is wider than its place scrolls by itself, and book.css draws a shadow where it
 // goes on, but for what fits. The keyboard must reach a formula that scrolls; the theme
 // sees to that for code and outputs.
@@ -21,22 +39,6 @@ const markWide = () => {
 window.addEventListener("load", markWide);
 window.addEventListener("resize", markWide);
 document.addEventListener("toggle", markWide, true); // a fold was opened
-
-// On a phone a long line of code is folded, and goes on two letters further in. Pygments
-// closes each of its elements at the end of a line.
-const foldCode = () => {
-  if (!matchMedia("screen and (max-width: 600px)").matches) return;
-  for (const code of document.querySelectorAll(".cell_input pre:not(.folded)")) {
-    const lines = code.innerHTML.replace(/\n$/, "").split("\n");
-    const indent = (at) => code.textContent.split("\n")[at].search(/\S|$/);
-    code.innerHTML = lines
-      .map((line, at) => [`class="code-line" style="--indent:${indent(at)}"`, line])
-      .map(([how, line]) => `<span ${how}>${line}\n</span>`)
-      .join("");
-    code.classList.add("folded");
-  }
-  markWide();
-};
 
 // Each piece of code is a stop of the Tab key, and its copy button becomes one while the
 // code has the focus. The theme takes code that does not scroll out of the order, 300 ms
@@ -58,8 +60,6 @@ window.addEventListener("load", () => {
   reachCode();
 });
 window.addEventListener("resize", reachCode);
-window.addEventListener("load", foldCode);
-window.addEventListener("resize", foldCode);
 
 // The Contents say which section one reads: the last one whose heading has passed the
 // upper third of the window, or the one that was jumped to, while it is in sight.
