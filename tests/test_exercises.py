@@ -546,6 +546,24 @@ def test_of_three_hints_the_last_is_not_the_answer(name: str) -> None:
         assert answer not in last
 
 
+def text(cell: Any) -> str:
+    found = [output.data for output in cell.outputs if "data" in output]
+    return "".join(data["text/plain"] for data in found)
+
+
+@pytest.mark.parametrize("name", PRACTICE)
+def test_a_cell_to_fill_in_has_no_answer(name: str) -> None:
+    (statement,) = ast.parse(BY_ID[name].source).body
+    if isinstance(statement, ast.FunctionDef):
+        assert "->" in (ast.get_docstring(statement) or "")
+        _, statement = statement.body  # type: ignore[assignment]
+        assert isinstance(statement, ast.Return)
+    else:
+        assert isinstance(statement, ast.Assign)
+    assert ast.unparse(statement.value or statement) == "..."
+    assert text(BY_ID[f"{name}-check"]).startswith(f"{name}: not filled in yet.")
+
+
 def solution(name: str) -> dict[str, Any]:
     """The cells that solve an exercise, by what they are."""
     cells = SOLUTIONS[name.partition("-")[0]]
