@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias, no_type_check
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
+from torch.overrides import has_torch_function
 
 from layerlib.engine.contract import Matrices, matrices
 
@@ -362,7 +363,8 @@ class Recipe(Line):
             RuntimeError: two inputs have different dtypes.
         """
         sizes = self.sizes(*tensors)
-        if self.matrices is not None:
+        # Who watches torch's functions sees one call, and not the steps of a product.
+        if self.matrices is not None and not has_torch_function(tensors):
             return self.matrices.product(sizes, *tensors)
         return torch.einsum(self.equation, *tensors)
 

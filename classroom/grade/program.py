@@ -208,7 +208,7 @@ def fingerprint(arguments: Sequence[Any]) -> bytes:
 def announce(names: Sequence[str], inputs: Sequence[Tensor]) -> None:
     """Tells whoever watches here which public functions of torch ran over there.
 
-    A record has kernels only: `torch.einsum` is a `bmm` in it.
+    A record has kernels only: `torch.einsum` is a `bmm` in it, or an `mm`.
     """
     if _get_current_function_mode() is None or not inputs:
         return
