@@ -104,13 +104,14 @@ def _code(cell: nodes.Element) -> str:
 
 def _add_script(
     app: Sphinx,
-    pagename: str,  # noqa: ARG001  # Sphinx passes all five
-    templatename: str,  # noqa: ARG001
+    pagename: str,
+    templatename: str,  # noqa: ARG001  # Sphinx passes all five
     context: dict[str, Any],  # noqa: ARG001
     doctree: nodes.document | None,
 ) -> None:
-    """Only a page with a field loads the script."""
-    if doctree is not None and any(doctree.findall(_is_field)):
+    """Loads the script for exercises; for a story, book.js does when a field is near."""
+    exercises = "/exercises/" in pagename
+    if exercises and doctree is not None and any(doctree.findall(_is_field)):
         app.add_js_file("answers.js", priority=900)  # it uses what book.js defines
 
 

@@ -239,6 +239,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         {**asdict(section), "kind": section.kind}
         for page, _, _ in pages(app.env)
         for section in kept(app.env).get(page, ())
+        if section.kind != "solutions"  # who looks for a layer is not told answers
     ]
     for section in sections:
         section["topic"] = _topic(app.env, section["page"])

@@ -2,12 +2,22 @@
 
 import os
 import shutil
+import site
+import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tools.pdf import BROWSERS, FLAGS
+
+
+def pytest_collection_finish() -> None:
+    """Called by pytest, which has taken the folder site/ for Python's module `site`.
+
+    torch.compile looks at each module that there is, and meets one without a file.
+    """
+    sys.modules["site"] = site
 
 
 @pytest.fixture(scope="session")

@@ -304,10 +304,11 @@ def test_each_blank_of_a_value_or_a_line_has_one_field(site: Path) -> None:
     assert not {"shapes-patches", "gpt2-groups", "mixer-story-moves"} & {*found}
 
 
-def test_only_a_page_with_a_field_loads_the_script(site: Path) -> None:
+def test_only_exercises_with_a_field_load_the_script_at_once(site: Path) -> None:
     for name in PAGES:
         page = (site / f"{name}.html").read_text(encoding="utf-8")
-        assert ("answers.js" in page) == bool(on_page(site, name)), name
+        asked = "/exercises/" in name and bool(on_page(site, name))
+        assert ("answers.js" in page) == asked, name
 
 
 def answer(page: Page, name: str, text: str) -> str:
@@ -355,6 +356,8 @@ def test_a_story_marks_the_answer_and_no_heading(site: Path, browser: Browser) -
     page, looked = open_page(browser, site / f"{STORY}.html", "light")
     page.evaluate("() => localStorage.setItem('layers-answers', 'no JSON')")
     page.reload()
+    assert page.locator("div.answer form").count() == 0  # far below the first screen
+    page.evaluate("() => document.querySelector('div.answer').scrollIntoView()")
     assert answer(page, "linear-story-scores", "5, 5, -3") == "✓ Right."
     assert page.locator("label .solved").count() == 1
     assert page.locator("h2 .solved").count() == 0

@@ -208,7 +208,25 @@ const listenToKeys = () => {
   });
 };
 
+// A story has few fields for answers: what judges them comes when the first one is near.
+const judgeWhenNear = () => {
+  const field = document.querySelector("div.answer");
+  if (!field || document.querySelector("script[src*='answers.js']")) return;
+  const near = new IntersectionObserver(
+    ([seen]) => {
+      if (!seen.isIntersecting) return;
+      near.disconnect();
+      const script = document.createElement("script");
+      script.src = `${document.documentElement.dataset.content_root}_static/answers.js`;
+      document.head.append(script);
+    },
+    { rootMargin: "800px" },
+  );
+  near.observe(field);
+};
+
 document.addEventListener("DOMContentLoaded", () => {
+  judgeWhenNear();
   showProgress();
   listenToKeys();
 });

@@ -11,7 +11,7 @@ const bookSearch = (() => {
   // What a section is about: its page, and names of torch. How many they are, as on a
   // page with thirty layers, does not matter.
   const ABOUT = { subjects: 4, page: 2 };
-  const KIND = { story: 1, reference: 0.97, api: 0.5, exercises: 0.55, solutions: 0.3 };
+  const KIND = { story: 1, reference: 0.97, api: 0.5, exercises: 0.55 };
   const SYNONYM = 0.5; // what a synonym counts, next to the word that was typed
   const GENERAL = 0.7; // a section with a heading that many pages have
   const BEGINNING = 0.35; // what a longer word counts that begins like the last one
@@ -327,7 +327,7 @@ const bookSearch = (() => {
   };
 
   const KINDS = {
-    story: "", reference: "reference", exercises: "exercises", solutions: "solutions",
+    story: "", reference: "reference", exercises: "exercises",
     api: "API",
   };
   const shown = (hit) => {
