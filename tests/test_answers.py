@@ -357,7 +357,7 @@ def test_a_story_marks_the_answer_and_no_heading(site: Path, browser: Browser) -
     page.evaluate("() => localStorage.setItem('layers-answers', 'no JSON')")
     page.reload()
     assert page.locator("div.answer form").count() == 0  # far below the first screen
-    page.evaluate("() => document.querySelector('div.answer').scrollIntoView()")
+    page.evaluate("() => document.querySelector('div.answer + *').scrollIntoView()")
     assert answer(page, "linear-story-scores", "5, 5, -3") == "✓ Right."
     assert page.locator("label .solved").count() == 1
     assert page.locator("h2 .solved").count() == 0

@@ -229,12 +229,14 @@ def fresh(inputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
 @pytest.mark.parametrize(("name", "example"), EACH_EXAMPLE)
 def test_states_load_both_ways(name: str, example: Example) -> None:
     ours, theirs = both(name, example)
+    # With larger weights the gradients of a deep layer are so large that it shows in
+    # which order float32 adds.
     for parameter in theirs.parameters():
-        nn.init.normal_(parameter)
+        nn.init.normal_(parameter, std=0.3)
     ours.load_state_dict(theirs.state_dict())
     compare(ours, theirs, example)
     for parameter in ours.parameters():
-        nn.init.normal_(parameter)
+        nn.init.normal_(parameter, std=0.3)
     theirs.load_state_dict(ours.state_dict())
     compare(ours, theirs, example)
 

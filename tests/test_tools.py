@@ -209,6 +209,7 @@ def test_moved_environment_is_made_afresh(made, tmp_path):
 def test_python_asked_for_by_name_replaces_another(made, monkeypatch):
     stamp = made.folder / environment.STAMP
     text = stamp.read_text() if stamp.exists() else None
+    stamp.parent.mkdir(parents=True, exist_ok=True)
     forbid_commands(monkeypatch)
     monkeypatch.setattr(made, "version", lambda: (3, 99))
     stamp.write_text(made.fingerprint("test"))

@@ -210,8 +210,8 @@ const listenToKeys = () => {
 
 // A story has few fields for answers: what judges them comes when the first one is near.
 const judgeWhenNear = () => {
-  const field = document.querySelector("div.answer");
-  if (!field || document.querySelector("script[src*='answers.js']")) return;
+  const cell = document.querySelector("div.answer + *"); // the field itself is hidden
+  if (!cell || document.querySelector("script[src*='answers.js']")) return;
   const near = new IntersectionObserver(
     ([seen]) => {
       if (!seen.isIntersecting) return;
@@ -222,7 +222,7 @@ const judgeWhenNear = () => {
     },
     { rootMargin: "800px" },
   );
-  near.observe(field);
+  near.observe(cell);
 };
 
 document.addEventListener("DOMContentLoaded", () => {
