@@ -109,7 +109,7 @@ def _add_script(
     context: dict[str, Any],  # noqa: ARG001
     doctree: nodes.document | None,
 ) -> None:
-    """Loads the script for exercises; for a story, book.js does when a field is near."""
+    """Loads the script for exercises; for a story, book.js does when it is near."""
     exercises = "/exercises/" in pagename
     if exercises and doctree is not None and any(doctree.findall(_is_field)):
         app.add_js_file("answers.js", priority=900)  # it uses what book.js defines
