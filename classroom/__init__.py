@@ -12,6 +12,7 @@ from typing import Any
 from classroom.exercises import EXERCISES, exercise
 from classroom.journal import next, note, progress, reset  # noqa: A004  (as in use)
 from classroom.judge import Exercise, Question, Task, Verdict
+from classroom.judge.verdict import asked_in
 from classroom.own import keep, mine
 
 __all__ = [
@@ -43,13 +44,6 @@ def check(name: str, answer: Any) -> Verdict:
 
 
 def _following(name: str) -> str:
-    """The next exercise of the family, or nothing after the last one."""
-    family, _, rest = name.partition("-")
-    story = rest.startswith("story-")
-    names = [
-        each
-        for each in EXERCISES
-        if each.startswith(f"{family}-")
-        and each.startswith(f"{family}-story-") == story
-    ]
+    """The next exercise of the same page, or nothing after the last one."""
+    names = [each for each in EXERCISES if asked_in(each) == asked_in(name)]
     return [*names, ""][names.index(name) + 1]

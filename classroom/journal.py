@@ -18,7 +18,7 @@ from filelock import FileLock
 from classroom import own
 from classroom.exercises import EXERCISES, FAMILIES, exercise
 from classroom.judge import Verdict
-from classroom.judge.verdict import UNFILLED
+from classroom.judge.verdict import UNFILLED, asked_in
 
 SECONDS = 10  # to wait for another notebook that writes
 THEIRS = re.compile(r"\w_solution\b|Solution\(|Solved\(")
@@ -59,7 +59,8 @@ def note(verdict: Verdict) -> None:
     answer = _answer(verdict.exercise, cells[-1]) if cells else None
     if not cells or verdict.said == UNFILLED:
         return
-    if "-story-" in verdict.exercise and answer and THEIRS.search(ast.unparse(answer)):
+    _, by_story = asked_in(verdict.exercise)
+    if by_story and answer and THEIRS.search(ast.unparse(answer)):
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
     try:
@@ -249,14 +250,14 @@ def next() -> Next:  # noqa: A001  (what a reader asks for)
 def _chapters() -> Iterator[tuple[str, list[str]]]:
     """Each family with its exercises, those of its story first."""
     for family in FAMILIES:
-        names = [name for name in EXERCISES if name.startswith(f"{family}-")]
-        yield family, sorted(names, key=lambda name: "-story-" not in name)
+        names = [name for name in EXERCISES if asked_in(name)[0] == family]
+        yield family, sorted(names, key=lambda name: not asked_in(name)[1])
 
 
 def _page(name: str) -> str:
     """The notebook of an exercise, as seen from the one that is open."""
-    family, _, rest = name.partition("-")
-    folder = own.CHAPTERS if rest.startswith("story-") else own.CHAPTERS / "exercises"
+    family, by_story = asked_in(name)
+    folder = own.CHAPTERS if by_story else own.CHAPTERS / "exercises"
     return Path(os.path.relpath(folder / f"{family}.ipynb")).as_posix()
 
 

@@ -27,8 +27,8 @@ from sphinx.search.en import SearchEnglish
 import layerlib
 
 HERE = Path(__file__).parent
-KINDS = {name: name for name in ("reference", "exercises", "solutions", "api")}
-"""The folder that a page lies in, and what kind of page it is; others are stories."""
+KINDS = ("reference", "exercises", "solutions", "api")
+"""Folders that say what kind of page lies in them; others are stories."""
 
 LONG = 6000
 """Letters of code and output of one section: a longer table is numbers."""
@@ -55,7 +55,8 @@ class Section:
     @property
     def kind(self) -> str:
         """Of which kind the page is: story, reference, exercises, solutions or api."""
-        return KINDS.get(Path(self.page).parent.name, "story")
+        folder = Path(self.page).parent.name
+        return folder if folder in KINDS else "story"
 
 
 def sections_of(page: str, doctree: nodes.document) -> list[Section]:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from book_answers import field
 from playwright.sync_api import Browser, Page
 
 from classroom import EXERCISES, Question, Task, check
 from layerlib.recipe import Line
-from test_site import AXE, PAGES, PHONE, ROOT, open_page, site
+from test_site import AXE, PAGES, PHONE, ROOT, open_page, site, violations
 
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Answers</title>
 <script>DOCUMENTATION_OPTIONS = {{}}</script>
@@ -340,7 +339,7 @@ def test_an_answer_is_judged_by_keyboard(
     for size in (None, PHONE):
         if size:
             page.set_viewport_size(size)
-        assert not Axe().run(page, "article", options=AXE).response["violations"]
+        assert not violations(page, AXE, "article")
     assert not looked.console
     page.reload()
     assert page.locator("#answer-recipe-outer").input_value() == "n i, n k -> n i k"

@@ -14,6 +14,7 @@ from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from classroom import own
 from classroom.grade.bench import Job, grade_here, lost
 from classroom.grade.collect import Found, submissions
 from classroom.grade.notebook import BYTES, TOO_LARGE, Assignment, folder_name
@@ -207,9 +208,7 @@ def place(results: Path, student: str, stem: str) -> Path:
 def write(path: Path, value: Any) -> None:
     """Writes a whole file, or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".new")
-    unfinished.write_text(json.dumps(value, indent=1, sort_keys=True), encoding="utf-8")
-    unfinished.replace(path)
+    own.write(path, json.dumps(value, indent=1, sort_keys=True))
 
 
 def secret(results: Path) -> str:

@@ -27,7 +27,6 @@ from classroom.grade.program import Program, Replay
 from classroom.grade.sandbox import Ended, Sandbox, Submission
 from classroom.inside import wire
 from classroom.variants import variant
-from layerlib.lab import moves
 from layerlib.recipe import Rearrange, Recipe, Reduce
 
 LINES = {"Recipe": Recipe, "Rearrange": Rearrange, "Reduce": Reduce}
@@ -298,11 +297,7 @@ def permitted(name: str) -> frozenset[str]:
     """The kernels that an answer to this exercise may run."""
     task = EXERCISES[name]
     assert isinstance(task, Task)  # noqa: S101
-    run: set[str] = set()
-    for sizes in task.cases:
-        arguments = _arguments(task, task.draw(sizes), sizes)
-        run.update(moves(task.function(task.reference), *arguments))
-    return allowed(task.without, run)
+    return allowed(task.without, task.kernels)
 
 
 def proven(program: Program, task: Task, seed: str) -> bool:
@@ -312,11 +307,11 @@ def proven(program: Program, task: Task, seed: str) -> bool:
     )
     for sizes in _sizes(task, dice):
         drawn = task.draw(sizes)
-        arguments = _arguments(task, drawn, sizes)
+        arguments = task.arguments(drawn, sizes)
         inputs = _tensors(arguments)
         try:
             replay = program.record(arguments, inputs)
-            secrets = [_arguments(task, x, sizes) for x in _secrets(drawn, dice)]
+            secrets = [task.arguments(x, sizes) for x in _secrets(drawn, dice)]
             if not any(_holds(program, replay, task, secret) for secret in secrets):
                 return False
         except Exception:  # noqa: BLE001  (whatever an answer does with such sizes)
@@ -378,15 +373,6 @@ def _holds(
     )  # fmt: skip
 
 
-def _arguments(
-    task: Task, tensors: Mapping[str, Tensor], sizes: Mapping[str, int]
-) -> list[Any]:
-    given: list[Any] = [*tensors.values()]
-    if task.given:
-        given = [task.given(*given)]
-    return [*given, *(sizes[letter] for letter in task.numbers)]
-
-
 def _tensors(arguments: Sequence[Any]) -> list[Tensor]:
     return [x for x in tree_leaves(list(arguments)) if isinstance(x, Tensor)]
 
@@ -395,7 +381,7 @@ def returns(answer: Any, exercise: Question | Task) -> str:
     """Eight letters for what an answer returns: the same for those that do the same."""
     if isinstance(exercise, Task):
         sizes = exercise.cases[-1]
-        arguments = _arguments(exercise, exercise.draw(sizes), sizes)
+        arguments = exercise.arguments(exercise.draw(sizes), sizes)
         try:
             returned = exercise.function(answer)(*arguments)
         except Exception as error:  # noqa: BLE001  (whatever an answer raises)

@@ -15,6 +15,7 @@ from classroom.judge import notation
 from classroom.judge.attempt import WHATEVER, Attempt, Bounds
 from classroom.judge.causes import Change, Tensors, changes, exchanged, products
 from classroom.judge.exchanges import variations
+from layerlib.lab import moves
 from layerlib.recipe import Line, Rearrange, split_axes
 
 SMALL = 8  # the sizes of a small case multiply up to at most this
@@ -175,6 +176,17 @@ class Cases:
     def right_in(self, sizes: Mapping[str, int]) -> Attempt:
         """What the reference makes of one case."""
         return self.right[self.cases.index(dict(sizes))]
+
+    @functools.cached_property
+    def kernels(self) -> set[str]:
+        """The operations that the reference runs, in one case or another."""
+        return {
+            kernel
+            for n in self.cases
+            for kernel in moves(
+                self.function(self.reference), *self.arguments(self.draw(n), n)
+            )
+        }
 
     @functools.cached_property
     def changes(self) -> list[Change]:

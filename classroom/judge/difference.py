@@ -104,8 +104,7 @@ def refused(task: Cases, answer: Any, bounds: Bounds) -> str:
     with suppress(*WHATEVER), bounds.call(), watch:
         ran.update(moves(task.function(answer), *arguments))
     # A kernel that the reference runs is no layer in another guise.
-    kernels = {*ran} - {*moves(task.function(task.reference), *arguments)}
-    names = {name.strip("_") for name in (*watch.called, *kernels)}
+    names = {name.strip("_") for name in watch.called | ({*ran} - task.kernels)}
     for name in task.without:
         if name.strip("_") in names:
             return (

@@ -31,6 +31,16 @@ STYLE = {
 }
 
 
+def asked_in(exercise: str) -> tuple[str, bool]:
+    """The family of an exercise, and whether its story asks it.
+
+    >>> asked_in("linear-count"), asked_in("linear-story-moves")
+    (('linear', False), ('linear', True))
+    """
+    family, _, rest = exercise.partition("-")
+    return family, rest.startswith("story-")
+
+
 class Shown(NamedTuple):
     """A tensor of a counterexample, with its name and the letters of its axes."""
 
@@ -134,9 +144,9 @@ class Verdict:
         return _div("box", _div("no", name + told + shown) + self._links())
 
     def _links(self) -> str:
-        family, _, rest = self.exercise.partition("-")
+        family, by_story = asked_in(self.exercise)
         links = []
-        if not rest.startswith("story-"):
+        if not by_story:
             story = f'style="color:inherit" href="../{family}.ipynb"'
             links.append(f"<a {story}>Read the story again</a>")
         if self.following:

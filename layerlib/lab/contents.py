@@ -71,7 +71,7 @@ class Contents:
 
     def _part(self, name: str) -> str:
         pages = " · ".join(
-            f'<a href="{page.relative_to(self.folder)}">'
+            f'<a href="{page.relative_to(self.folder).as_posix()}">'
             f"{escape(title(page))}</a> {minutes(page)} min"
             for page in self.parts[name]
         )
