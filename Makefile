@@ -11,12 +11,13 @@ ENVIRONMENT = $(PYTHON) -I -S tools/environment.py $(ASKED)
 # long. The notebooks were run with as many threads as there are cores, so this shows,
 # too, that no printed number depends on that. What is compiled is kept, whatever the
 # machine says: dozens of processes import the same.
-PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 \
-	--dist=worksteal
+ONE_THREAD = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist=worksteal
 # As in tools/notebooks.py: the same order in sets, and nobody's own IPython profile.
 KERNEL = PYTHONHASHSEED=0 IPYTHONDIR="$(CURDIR)/.venv/ipython"
-NBVAL = $(KERNEL) $(PYTEST) -p no:cacheprovider --dist=loadscope --nbval \
-	--nbval-current-env --nbval-cell-timeout=60 --nbval-kernel-startup-timeout=60
+NBVAL = $(KERNEL) $(ONE_THREAD) $(BIN)/python tools/kernels.py $(BIN)/python -m pytest \
+	-n 2 --dist=loadscope -p no:cacheprovider --nbval --nbval-kernel-name=forked \
+	--nbval-cell-timeout=60 --nbval-kernel-startup-timeout=60
 
 # Which notebooks are trusted is kept in the environment, not in the reader's own files.
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \

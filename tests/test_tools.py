@@ -891,7 +891,7 @@ def test_tests_run_in_order_and_stop_at_the_first_failure(tmp_path):
         "form": "notebooks.py --check",
         "types": "mypy",
         "tests": "--ignore=tests/test_site.py",
-        "notebooks": "--nbval-current-env",
+        "notebooks": "--nbval-kernel-name=forked",
         "website": "--dist=loadgroup tests/test_site.py",
     }
     for number, (step, command) in enumerate(failing.items(), 1):
