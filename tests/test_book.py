@@ -480,6 +480,19 @@ def test_the_picture_of_the_readme_is_there() -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_the_headings_that_the_five_pages_are_led_to_are_there() -> None:
+    """Links to anchors are checked when the site is built; a heading is only named."""
+    folder = ROOT / "chapters"
+    text = (folder / "sources.md").read_text(encoding="utf-8")
+    named = re.findall(r'\]\((\S+\.ipynb)\), ("[^|;]+)', text)
+    headings = [(page, heading) for page, s in named for heading in s.split('"')[1::2]]
+    assert len(headings) > 20
+    for page, heading in headings:
+        assert re.search(
+            rf"^#+ {re.escape(heading)}$", prose(folder / page), re.MULTILINE
+        ), page
+
+
 def report() -> None:
     """Prints for each page how long it is."""
     print(f"{'page':32}{'words':>7}{'cells':>7}{'minutes':>9}{'words a sentence':>18}")
