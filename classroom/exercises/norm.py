@@ -225,7 +225,7 @@ EXERCISES: dict[str, Exercise] = {
             "The bias of the layer is lost.": (
                 lambda w, _, *norm: _fold(w, torch.zeros_like(norm[0]), *norm)
             ),
-            "The mean is to be scaled, too: it is subtracted before gamma multiplies.": (
+            "The mean is to be scaled, too: it is subtracted before that.": (
                 lambda w, b, gamma, beta, mean, deviation: (
                     w * (gamma / deviation)[:, None],
                     b * gamma / deviation - mean + beta,
