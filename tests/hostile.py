@@ -170,7 +170,7 @@ ELSEWHERE: dict[str, tuple[str, str, str]] = {
     ),
     "a lookup as a bag": (
         "embedding-moves", "embedding_by_moves",
-        f"{F}def embedding_by_moves(rows, table):\n    return F.embedding_bag(rows.argmax(1)[:, None], table)\n",
+        f"{F}def embedding_by_moves(rows, table):\n    return F.embedding_bag(rows.argmax(2).reshape(-1, 1), table).unflatten(0, rows.shape[:2])\n",
     ),
     "a count as a liar": (
         "linear-count", "parameters",

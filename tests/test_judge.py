@@ -286,8 +286,8 @@ def test_a_mistake_is_made_from_reference_and_contract(
 @pytest.mark.parametrize(
     ("name", "answer", "told"),
     [
-        ("activation-swiglu", lambda x, g, v: (x @ g.T).relu() * (x @ v.T),
-         "the ReLU of Σ x · gate is taken, and not the SiLU."),
+        ("activation-geglu", lambda x, g, v: (x @ g.T).relu() * (x @ v.T),
+         "the ReLU of Σ x · gate is taken, and not the GELU."),
         ("activation-gradient", lambda g, y: y * (g - (g * y).sum()),
          "the sum of (gradient · y) runs over everything, not along c."),
         ("activation-gradient", lambda g, y: g - y * (g * y).sum(1, keepdim=True),

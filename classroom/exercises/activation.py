@@ -4,14 +4,15 @@ import math
 
 import torch
 from torch import Tensor
+from torch.special import ndtr
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.activation import gelu, silu, softmax
 from layerlib.linear import LINEAR
 
 
-def _swiglu(x: Tensor, gate: Tensor, value: Tensor) -> Tensor:
-    opened: Tensor = silu(LINEAR(x, gate))
+def _geglu(x: Tensor, gate: Tensor, value: Tensor) -> Tensor:
+    opened: Tensor = gelu(LINEAR(x, gate))
     return opened * LINEAR(x, value)
 
 
@@ -54,7 +55,7 @@ EXERCISES: dict[str, Exercise] = {
         "x: b c -> b c",
         lambda x: softmax(100 * x, 1),
         {
-            "Infinity by infinity: the scores are to be shifted first.": (
+            "Infinity over infinity: the scores are to be shifted first.": (
                 lambda x: (100 * x).exp() / (100 * x).exp().sum(1, keepdim=True)
             ),
             "The sum runs over b; each row is to add up to 1.": (
@@ -67,45 +68,48 @@ EXERCISES: dict[str, Exercise] = {
         },
         without=["softmax", "log_softmax", "logsumexp"],
     ),
-    "activation-swiglu": Task(
+    "activation-geglu": Task(
         "x: b i, gate: o i, value: o i -> b o",
-        _swiglu,
+        _geglu,
         {
-            "Gate and value are exchanged: the SiLU belongs to the gate.": (
-                lambda x, gate, value: _swiglu(x, value, gate)
+            "Gate and value are exchanged: the GELU belongs to the gate.": (
+                lambda x, gate, value: _geglu(x, value, gate)
             ),
-            "The gate is a sigmoid; SiLU multiplies it with z once more.": (
-                lambda x, gate, value: LINEAR(x, gate).sigmoid() * LINEAR(x, value)
+            "The gate is Φ alone; GELU multiplies it by z once more.": (
+                lambda x, gate, value: ndtr(LINEAR(x, gate)) * LINEAR(x, value)
             ),
-            "The gate has no SiLU.": (
+            "The gate has no GELU.": (
                 lambda x, gate, value: LINEAR(x, gate) * LINEAR(x, value)
             ),
-            "SiLU is taken of the product; it is to be taken of the gate.": (
-                lambda x, gate, value: silu(LINEAR(x, gate) * LINEAR(x, value))
+            "GELU is taken of the product; it is to be taken of the gate.": (
+                lambda x, gate, value: gelu(LINEAR(x, gate) * LINEAR(x, value))
             ),
-            "Both layers go through SiLU; the value passes as it is.": (
-                lambda x, gate, value: silu(LINEAR(x, gate)) * silu(LINEAR(x, value))
+            "Both layers go through GELU; the value passes as it is.": (
+                lambda x, gate, value: gelu(LINEAR(x, gate)) * gelu(LINEAR(x, value))
             ),
             "The two are added; a gate multiplies.": (
-                lambda x, gate, value: silu(LINEAR(x, gate)) + LINEAR(x, value)
+                lambda x, gate, value: gelu(LINEAR(x, gate)) + LINEAR(x, value)
+            ),
+            "That is SwiGLU: its gate has a sigmoid in the place of Φ.": (
+                lambda x, gate, value: silu(LINEAR(x, gate)) * LINEAR(x, value)
             ),
         },
-        without=["silu", "glu", "linear"],
+        without=["gelu", "glu", "linear"],
     ),
     "activation-gradient": Task(
         "gradient: b c, y: b c -> b c",
         _back,
         {
-            "The sum is missing: each score moves all shares of its row.": (
+            "The sum is missing: each score moves all of its row.": (
                 lambda gradient, y: gradient * y
             ),
-            "This is the derivative of a sigmoid; the shares share a sum.": (
+            "That is the derivative of a sigmoid; here a row shares one sum.": (
                 lambda gradient, y: gradient * y * (1 - y)
             ),
             "The sum runs over b; the cells of a row share a sum.": (
                 lambda gradient, y: y * (gradient - (gradient * y).sum(0))
             ),
-            "The sum is not weighed by the shares.": (
+            "The sum is not weighted by the probabilities.": (
                 lambda gradient, y: y * (gradient - gradient.sum(1, keepdim=True))
             ),
             "The sum is added; it is to be subtracted.": (

@@ -46,10 +46,10 @@ EXERCISES: dict[str, Exercise] = {
             "The length of x still counts: divide by it twice.": (
                 lambda x, y: DOT(x, y)[:, None] * x
             ),
-            "The length of x is divided by once; it comes in twice.": (
+            "It is divided by the length of x once; that length comes in twice.": (
                 lambda x, y: DOT(_unit(x), y)[:, None] * x
             ),
-            "The length of y is divided by; the part grows with y.": (
+            "It is divided by the length of y; the part grows with y.": (
                 lambda x, y: DOT(_unit(x), _unit(y))[:, None] * _unit(x)
             ),
             "That is the part at a right angle, the rest of y.": (

@@ -43,17 +43,17 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "embedding-moves": Task(
-        "rows: n v, table: v e -> n e",
+        "rows: b n v, table: v e -> b n e",
         EMBEDDING.literal,
         {
             "The rows of the table are added, whatever was read.": (
-                lambda rows, table: rows.sum(1, keepdim=True) * table.sum(0)
+                lambda rows, table: rows.sum(-1, keepdim=True) * table.sum(0)
             ),
             "The sum is to be over v, not over n.": (
-                lambda rows, table: (rows[..., None] * table).sum(0)[: len(rows)]
+                lambda rows, table: (rows[..., None] * table).sum(1)
             ),
             "The products are averaged; they are to be summed.": (
-                lambda rows, table: (rows[..., None] * table).mean(1)
+                lambda rows, table: (rows[..., None] * table).mean(-2)
             ),
         },
         without=["einsum", "matmul", "bmm", "mm", "embedding", "index_select"],

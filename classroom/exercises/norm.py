@@ -94,12 +94,15 @@ def _fold(*given: Tensor) -> tuple[Tensor, Tensor]:
     return Recipe("o i, o -> o i")(weight, scale), beta + scale * (bias - mean)
 
 
-def _gradient(g: Tensor, x: Tensor, ones: float = 1.0, along: float = 1.0) -> Tensor:
+def _gradient(
+    gradient: Tensor, x: Tensor, ones: float = 1.0, along: float = 1.0
+) -> Tensor:
     centered = x - x.mean(1, keepdim=True)
     scale = torch.rsqrt((centered * centered).mean(1, keepdim=True) + EPS)
     y = centered * scale
-    pull = y * (g * y).mean(1, keepdim=True)
-    return scale * (g - ones * g.mean(1, keepdim=True) - along * pull)
+    mean = gradient.mean(1, keepdim=True)
+    pull = y * (gradient * y).mean(1, keepdim=True)
+    return scale * (gradient - ones * mean - along * pull)
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -124,7 +127,7 @@ EXERCISES: dict[str, Exercise] = {
                 10 * 10,
                 4 * 10 * 10,
             ),
-            "Batch and layer are exchanged: a batch norm goes over b.": (
+            "Batch and layer are exchanged: a batch norm averages over b.": (
                 16 * 10 * 10,
                 8 * 10 * 10,
                 10 * 10,
@@ -222,13 +225,13 @@ EXERCISES: dict[str, Exercise] = {
             "The bias of the layer is lost.": (
                 lambda w, _, *norm: _fold(w, torch.zeros_like(norm[0]), *norm)
             ),
-            "The mean is not scaled; it is taken away before that.": (
+            "The mean is to be scaled, too: it is subtracted before that.": (
                 lambda w, b, gamma, beta, mean, deviation: (
                     w * (gamma / deviation)[:, None],
                     b * gamma / deviation - mean + beta,
                 )
             ),
-            "beta is scaled, too; it is added last.": (
+            "beta is scaled here; it is added last, as it is.": (
                 lambda w, b, gamma, beta, mean, deviation: (
                     w * (gamma / deviation)[:, None],
                     (b - mean + beta) * gamma / deviation,
@@ -244,7 +247,7 @@ EXERCISES: dict[str, Exercise] = {
         without=["fuse_linear_bn_weights", "batch_norm"],
     ),
     "norm-gradient": Task(
-        "g: b n, x: b n -> b n",
+        "gradient: b n, x: b n -> b n",
         _gradient,
         {
             "The averages are taken for constants: both parts are still in.": (

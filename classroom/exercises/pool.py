@@ -36,7 +36,7 @@ EXERCISES: dict[str, Exercise] = {
             "The border at 5 falls between two cells, and no bins share one there.": (
                 (2, 5, 7)
             ),
-            "An end that is rounded up is no longer in its bin.": (3, 5, 8),
+            "The end, rounded up, is no longer in its bin.": (3, 5, 8),
             "4 does not divide 10, so some bins overlap.": (),
             "Those are bins; the cells that they share are asked for.": (0, 1, 2, 3),
         },

@@ -204,8 +204,8 @@ MISTAKES = {
 ANSWERS: dict[str, Callable[..., Any]] = {
     "activation-prelu": functional.prelu,
     "activation-cold": lambda x: functional.softmax(100 * x, 1),
-    "activation-swiglu": lambda x, gate, value: (
-        functional.silu(functional.linear(x, gate)) * functional.linear(x, value)
+    "activation-geglu": lambda x, gate, value: (
+        functional.gelu(functional.linear(x, gate)) * functional.linear(x, value)
     ),
     "activation-gradient": lambda gradient, y: torch.einsum(
         "bc,bcj->bj", gradient, torch.diag_embed(y) - y[:, :, None] * y[:, None]

@@ -104,7 +104,7 @@ def _from_autograd(
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {
-    "embedding-moves": torch.mm,
+    "embedding-moves": torch.matmul,
     "embedding-gradient": lambda gradient, rows: _from_autograd(
         lambda table: rows @ table,
         torch.zeros(rows.shape[2], gradient.shape[2]),
