@@ -82,7 +82,7 @@ EXERCISES: dict[str, Exercise] = {
             "The table's rows are reversed; its columns meet the tokens.": (
                 lambda x, w: ACROSS(x, w.flip(0))
             ),
-            "The old table meets the reversed tokens, or both are turned round.": ACROSS,
+            "The table is the old one, or the tokens are turned round as well.": ACROSS,
             "The features are reversed, too; only the tokens are.": (
                 lambda x, w: ACROSS(x.flip(2), w.flip(1))
             ),
