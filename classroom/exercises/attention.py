@@ -10,8 +10,8 @@ from einops import rearrange
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.attention import HEADS, READ, SCORES, scaled_dot_product_attention
-from layerlib.recipe import Recipe
+from layerlib.attention import READ, SCORES, scaled_dot_product_attention
+from layerlib.recipe import Rearrange, Recipe
 
 
 def _weights(
@@ -95,20 +95,26 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "attention-heads": Task(
-        "x: n b (head e) -> b head n e",
-        HEADS,
+        "tokens: n b (part head e) -> part b head n e",
+        Rearrange("n b (part head e) -> part b head n e"),
         {
             "The features of a head stand together: (head e), not (e head).": (
-                "n b (e head) -> b head n e"
+                "n b (part e head) -> part b head n e"
+            ),
+            "A part holds all its heads: (part head e), not (head part e).": (
+                "n b (head part e) -> part b head n e"
             ),
             "Tokens and heads are exchanged in the output.": (
-                "n b (head e) -> b n head e"
+                "n b (part head e) -> part b n head e"
+            ),
+            "The batch comes before the heads.": (
+                "n b (part head e) -> part head b n e"
             ),
             "The tokens come first in the input, and then the batch.": (
-                "b n (head e) -> b head n e"
+                "b n (part head e) -> part b head n e"
             ),
         },
-        numbers=["head"],
+        numbers=["part", "head"],
     ),
     "attention-weights": Task(
         "query: b q e, key: b s e -> b q s",
@@ -225,7 +231,7 @@ EXERCISES: dict[str, Exercise] = {
         "query: b (g head) q e, key: b g s e, value: b g s o -> b (g head) q o",
         lambda q, k, v: _grouped(q, k, v, "(g head)"),
         {
-            "Neighbouring heads share a key: (g head), not (head g).": (
+            "Neighboring heads share a key: (g head), not (head g).": (
                 lambda q, k, v: _grouped(q, k, v, "(head g)")
             ),
             "The query heads of a group are averaged; each keeps its own output.": (

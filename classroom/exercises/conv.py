@@ -89,17 +89,17 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "conv-gradient": Task(
-        "gradient: b o x, seen: b i x k -> o i k",
-        Recipe("b o x, b i x k -> o i k"),
+        "gradient: b o x, weight: o i k -> b i x k",
+        Recipe("b o x, o i k -> b i x k"),
         {
-            "It is laid out as (i, o, k); a gradient has the shape of its weight.": (
-                "b o x, b i x k -> i o k"
+            "It is laid out as (b, x, i, k); the windows have their channels first.": (
+                "b o x, o i k -> b x i k"
             ),
-            "b is still there: all examples share the weight.": (
-                "b o x, b i x k -> b o i k"
+            "o is still there: a window hears from all kernels, added up.": (
+                "b o x, o i k -> b o i x k"
             ),
-            "x is still there: all windows share the weight.": (
-                "b o x, b i x k -> o i x k"
+            "k is summed: each place in a window has a gradient of its own.": (
+                "b o x, o i k -> b i x"
             ),
         },
     ),

@@ -1,5 +1,6 @@
 """The exercises on GPT-2."""
 
+import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
@@ -14,6 +15,15 @@ CACHE = 2 * 32 * 8 * 128 * 2 * 4096
 
 def _normed(x: Tensor, weight: Tensor) -> Tensor:
     return x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * weight
+
+
+def _turned(
+    first: Tensor, second: Tensor, speed: Tensor, start: int = 0
+) -> list[Tensor]:
+    """Pairs of features, turned by their position."""
+    angle = (torch.arange(first.shape[1]) + start)[:, None] * speed
+    cos, sin = angle.cos(), angle.sin()
+    return [first * cos - second * sin, second * cos + first * sin]
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -35,20 +45,23 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "gpt2-groups": Task(
-        "query: b g head q e, key: b g s e -> b g head q s",
-        SCORES,
+        "gradient: b g head q s, query: b g head q e -> b g s e",
+        SCORES.gradient(1),
         {
-            "Nothing is divided here.": (
-                lambda query, key: SCORES(query, key) / query.shape[-1] ** 0.5
+            "The heads are still there; all of a group teach the same key.": (
+                "b g head q s, b g head q e -> b g head s e"
             ),
             "The last two axes are exchanged.": (
-                lambda query, key: SCORES(query, key).mT
+                "b g head q s, b g head q e -> b g e s"
             ),
-            "Each head has to keep its own scores.": (
-                lambda query, key: (
-                    SCORES(query, key)
-                    .sum(2, keepdim=True)
-                    .expand(-1, -1, query.shape[2], -1, -1)
+            "The lessons of the heads are added up; that is their mean.": (
+                lambda gradient, query: (
+                    SCORES.gradient(1)(gradient, query) / query.shape[2]
+                )
+            ),
+            "Nothing is divided here.": (
+                lambda gradient, query: (
+                    SCORES.gradient(1)(gradient, query) / query.shape[-1] ** 0.5
                 )
             ),
         },
@@ -66,6 +79,36 @@ EXERCISES: dict[str, Exercise] = {
             ),
         },
         without=["rms_norm"],
+    ),
+    "gpt2-turn": Task(
+        "first: b n e, second: b n e, speed: e -> first: b n e, second: b n e",
+        _turned,
+        {
+            "Every position is turned by the same angle; multiply it by n.": (
+                lambda first, second, speed: [
+                    first * speed.cos() - second * speed.sin(),
+                    second * speed.cos() + first * speed.sin(),
+                ]
+            ),
+            "The pairs are turned the other way: mind the sign of the sine.": (
+                lambda first, second, speed: _turned(first, second, -speed)
+            ),
+            "Positions count from 0: the first token is not turned.": (
+                lambda first, second, speed: _turned(first, second, speed, 1)
+            ),
+            "The second half is made from a first half that is turned already.": (
+                lambda first, second, speed: [
+                    _turned(first, second, speed)[0],
+                    _turned(_turned(first, second, speed)[0], second, speed)[1],
+                ]
+            ),
+            "Both halves are multiplied by the cosine, and nothing is exchanged.": (
+                lambda first, second, speed: [
+                    _turned(first, 0 * second, speed)[0],
+                    _turned(0 * first, second, speed)[1],
+                ]
+            ),
+        },
     ),
     "gpt2-story-merge": Question(
         " th",

@@ -61,32 +61,30 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "mixer-back": Task(
-        "gradient: b o c, tokens: b n c -> o n",
-        Recipe("b o c, b n c -> o n"),
+        "gradient: b o c, weight: o n -> b n c",
+        Recipe("b o c, o n -> b n c"),
         {
-            "It is laid out as (n, o); a gradient has the shape of its weight.": (
-                "b o c, b n c -> n o"
+            "It is laid out as (b, c, n); a gradient has the shape of its tokens.": (
+                "b o c, o n -> b c n"
             ),
-            "The features are still there; all share the weight: sum them.": (
-                "b o c, b n c -> o n c"
+            "The batch is summed: each picture has tokens of its own.": (
+                "b o c, o n -> n c"
             ),
-            "The pictures are still there; all share the weight: sum them.": (
-                "b o c, b n c -> b o n"
+            "The features are summed; each has a gradient of its own.": (
+                "b o c, o n -> b n"
             ),
         },
     ),
     "mixer-shuffle": Task(
         "tokens: b n c, weight: o n -> b o c",
-        lambda x, w: ACROSS(x.flip(1), w.flip(1)),
+        lambda x, w: ACROSS(x, w.flip(1)),
         {
-            "The weight's rows are reversed; its columns meet the tokens.": (
-                lambda x, w: ACROSS(x.flip(1), w.flip(0))
+            "The table's rows are reversed; its columns meet the tokens.": (
+                lambda x, w: ACROSS(x, w.flip(0))
             ),
-            "One of the two alone is reversed, tokens or weight; both are to be.": (
-                lambda x, w: ACROSS(x.flip(1), w)
-            ),
+            "The table is the old one, or the tokens are turned round as well.": ACROSS,
             "The features are reversed, too; only the tokens are.": (
-                lambda x, w: ACROSS(x.flip(2), w)
+                lambda x, w: ACROSS(x.flip(2), w.flip(1))
             ),
         },
     ),

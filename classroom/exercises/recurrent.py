@@ -79,6 +79,15 @@ def _forward(x: Tensor, decay: Tensor) -> Tensor:
 
 
 EXERCISES: dict[str, Exercise] = {
+    "recurrent-shape": Question(
+        (6, 7, 20),
+        {
+            "batch_first turns input and output, and not the states.": (7, 6, 20),
+            "The two directions are rows of h_n, not features.": (3, 7, 40),
+            "The second direction has states of its own.": (3, 7, 20),
+            "With batch_first the first axis, 7, is the batch.": (6, 50, 20),
+        },
+    ),
     "recurrent-count": Question(
         2 * (4 * 20 * (10 + 20) + 2 * 4 * 20) + 2 * (4 * 20 * (40 + 20) + 2 * 4 * 20),
         {
@@ -93,15 +102,6 @@ EXERCISES: dict[str, Exercise] = {
                 2 * (60 * 30 + 120) + 2 * (60 * 60 + 120)
             ),
             "The biases are missing.": 2 * 80 * 30 + 2 * 80 * 60,
-        },
-    ),
-    "recurrent-shape": Question(
-        (6, 7, 20),
-        {
-            "batch_first turns input and output, and not the states.": (7, 6, 20),
-            "The two directions are rows of h_n, not features.": (3, 7, 40),
-            "The second direction has states of its own.": (3, 7, 20),
-            "With batch_first the first axis, 7, is the batch.": (6, 50, 20),
         },
     ),
     "recurrent-step": Task(

@@ -70,7 +70,7 @@ EXERCISES: dict[str, Exercise] = {
             "The output's height and width are exchanged.": (
                 "b c h w, b y h, b x w -> b c x y"
             ),
-            "All examples get the matrices of all: their letter is to be b.": (
+            "The matrices of all examples are added up; each has its own.": (
                 "b c h w, g y h, k x w -> b c y x"
             ),
             "The matrices are read the other way; their rows are output cells.": (

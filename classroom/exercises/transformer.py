@@ -72,6 +72,15 @@ def _one_norm(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
 
 
 EXERCISES: dict[str, Exercise] = {
+    "transformer-masks": Question(
+        (34, 28),
+        {
+            "A token sees itself, too.": (27, 21),
+            "The tokens of the prompt see one another in both directions.": (28, 28),
+            "A token does not see what is written after it.": (49, 28),
+            "A written token sees those that were written before it, too.": (31, 28),
+        },
+    ),
     "transformer-count": Question(
         WEIGHTS + BIASES + NORMS,
         {
@@ -86,15 +95,6 @@ EXERCISES: dict[str, Exercise] = {
             "There is a third norm, that of the second attention.": (
                 WEIGHTS + BIASES + NORMS - 2 * SIZE
             ),
-        },
-    ),
-    "transformer-masks": Question(
-        (34, 28),
-        {
-            "A token sees itself, too.": (27, 21),
-            "The tokens of the prompt see one another in both directions.": (28, 28),
-            "A token does not see what is written after it.": (49, 28),
-            "A written token sees those that were written before it, too.": (31, 28),
         },
     ),
     "transformer-back": Task(

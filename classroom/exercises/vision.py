@@ -7,7 +7,6 @@ from layerlib.linear import linear
 from layerlib.recipe import Rearrange, Recipe
 
 CUT = Rearrange("b c (y kh) (x kw) -> b (y x) (c kh kw)")
-BACK = Rearrange("b (y x) (c kh kw) -> b c (y kh) (x kw)")
 ROWS = Recipe("o i, o -> o i")
 
 
@@ -43,23 +42,18 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "vision-back": Task(
-        "tokens: b (y x) (c kh kw) -> b c (y kh) (x kw)",
-        BACK,
+        "tokens: b (y x) e -> b e y x",
+        Rearrange("b (y x) e -> b e y x"),
         {
             "The patches are listed row by row: (y x), not (x y).": (
-                "b (x y) (c kh kw) -> b c (y kh) (x kw)"
+                "b (x y) e -> b e y x"
             ),
-            "Rows and columns within a patch are exchanged: (kh kw), not (kw kh).": (
-                "b (y x) (c kw kh) -> b c (y kh) (x kw)"
+            "The channels stand last; a picture has them before y and x.": (
+                "b (y x) e -> b y x e"
             ),
-            "The channels run slowest within a patch: (c kh kw).": (
-                "b (y x) (kh kw c) -> b c (y kh) (x kw)"
-            ),
-            "The pixels of a patch stand together: (y kh), not (kh y).": (
-                "b (y x) (c kh kw) -> b c (kh y) (kw x)"
-            ),
+            "Height and width are exchanged in the output.": "b (y x) e -> b e x y",
         },
-        numbers=["y", "kh", "kw"],
+        numbers=["y"],
         empty=False,
     ),
     "vision-scale": Task(

@@ -48,34 +48,34 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "window_attention-cut": Task(
-        "x: b (y kh) (x kw) c -> (b y x) (kh kw) c",
-        Rearrange("b (y kh) (x kw) c -> (b y x) (kh kw) c"),
+        "image: b (kh y) (kw x) c -> (b y x) (kh kw) c",
+        Rearrange("b (kh y) (kw x) c -> (b y x) (kh kw) c"),
         {
-            "The patches of a window lie kh rows apart; they are neighbors.": (
-                "b (kh y) (kw x) c -> (b y x) (kh kw) c"
+            "Those are windows; the tokens of a grid lie y rows apart.": (
+                "b (y kh) (x kw) c -> (b y x) (kh kw) c"
             ),
-            "The windows are in columns: x runs faster than y.": (
-                "b (y kh) (x kw) c -> (b x y) (kh kw) c"
+            "The sequences are in columns: x runs faster than y.": (
+                "b (kh y) (kw x) c -> (b x y) (kh kw) c"
             ),
-            "Within a window, kw runs faster than kh.": (
-                "b (y kh) (x kw) c -> (b y x) (kw kh) c"
+            "Within a sequence, kw runs faster than kh.": (
+                "b (kh y) (kw x) c -> (b y x) (kw kh) c"
             ),
-            "The windows stand before the batch; an image keeps its own together.": (
-                "b (y kh) (x kw) c -> (y x b) (kh kw) c"
+            "The images run fastest; an image keeps its sequences together.": (
+                "b (kh y) (kw x) c -> (y x b) (kh kw) c"
             ),
         },
         numbers=["kh", "kw"],
         empty=False,
     ),
     "window_attention-merging": Task(
-        "x: b (y kh) (x kw) c -> b y x (kh kw c)",
+        "image: b (y kh) (x kw) c -> b y x (kh kw c)",
         Rearrange("b (y kh) (x kw) c -> b y x (kh kw c)"),
         {
             "The features run fastest: those of one token stay together.": (
                 "b (y kh) (x kw) c -> b y x (c kh kw)"
             ),
-            "Here kw runs faster than kh.": ("b (y kh) (x kw) c -> b y x (kw kh c)"),
-            "Merged are neighbors, not tokens that lie half an image apart.": (
+            "Here kw runs faster than kh.": "b (y kh) (x kw) c -> b y x (kw kh c)",
+            "Neighbors are merged, not tokens that lie far apart.": (
                 "b (kh y) (kw x) c -> b y x (kh kw c)"
             ),
         },

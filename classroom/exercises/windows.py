@@ -62,21 +62,24 @@ EXERCISES: dict[str, Exercise] = {
         },
     ),
     "windows-seen": Question(
-        (1, 1, 2, 1, 2, 1, 1),
+        (1, 0, 2, 0, 3, 0, 2, 0, 1),
         {
             "That is stride 1; here the kernel goes two cells at a time.": (
-                (1, 2, 3, 3, 3, 2, 1)
+                (1, 1, 2, 2, 3, 2, 2, 1, 1)
             ),
-            "Windows overlap: two of them see cell 2, and two see cell 4.": (
-                (1, 1, 1, 1, 1, 1, 1)
+            "The dilation is forgotten: neighbors in a window are two cells apart.": (
+                (1, 1, 2, 1, 2, 1, 2, 1, 1)
             ),
-            "That would be a padded row; here the first window starts at cell 0.": (
-                (2, 1, 2, 1, 2, 1, 2)
+            "Windows overlap: more than one of them sees cell 4.": (
+                (1, 0, 1, 0, 1, 0, 1, 0, 1)
+            ),
+            "A window of 3 cells reaches from cell 4 to cell 8: one more fits.": (
+                (1, 0, 2, 0, 2, 0, 1, 0, 0)
             ),
         },
     ),
     "windows-patches": Task(
-        "x: b c (y kh) (x kw) -> b (c kh kw) (y x)",
+        "image: b c (y kh) (x kw) -> b (c kh kw) (y x)",
         Rearrange("b c (y kh) (x kw) -> b (c kh kw) (y x)"),
         {
             "The channels run fastest; they stand before the places in the kernel.": (

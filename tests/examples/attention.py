@@ -99,7 +99,12 @@ def softmax_gradient(scores: torch.Tensor, gradient: torch.Tensor) -> torch.Tens
 
 
 ANSWERS = {
-    "attention-heads": lambda x, head: x.unflatten(-1, (head, -1)).permute(1, 2, 0, 3),
+    "attention-heads": lambda x, part, head: torch.stack(
+        [
+            each.unflatten(-1, (head, -1)).permute(1, 2, 0, 3)
+            for each in x.chunk(part, -1)
+        ]
+    ),
     "attention-weights": lambda q, k: functional.scaled_dot_product_attention(
         q, k, torch.eye(k.shape[1]).expand(len(k), -1, -1)
     ),

@@ -112,9 +112,9 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "conv-separable": lambda depthwise, pointwise: torch.einsum(
         "ikl,oi->oikl", depthwise, pointwise
     ),
-    "conv-gradient": lambda gradient, seen: torch.tensordot(
-        gradient, seen, dims=([0, 2], [0, 2])
-    ),
+    "conv-gradient": lambda gradient, weight: torch.tensordot(
+        gradient, weight, dims=([1], [0])
+    ).transpose(1, 2),
     "conv-causal": lambda x, w, g: functional.conv1d(
         functional.pad(x, (2 * w.shape[-1] - 2, 0)), w, dilation=2, groups=g
     ),

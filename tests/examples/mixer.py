@@ -12,15 +12,16 @@ def mixed(tokens: Tensor, weight: Tensor) -> Tensor:
     return functional.linear(tokens.mT, weight).mT
 
 
-def weight_gradient(gradient: Tensor, tokens: Tensor) -> Tensor:
-    weight = torch.zeros(gradient.shape[1], tokens.shape[1], requires_grad=True)
-    return torch.autograd.grad(mixed(tokens, weight), weight, gradient)[0]
+def token_gradient(gradient: Tensor, weight: Tensor) -> Tensor:
+    batch, _, features = gradient.shape
+    tokens = torch.zeros(batch, weight.shape[1], features, requires_grad=True)
+    return torch.autograd.grad(mixed(tokens, weight), tokens, gradient)[0]
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {
     "mixer-block": lambda x, w1, w2: x + mixed(mixed(x, w1).relu(), w2),
     "mixer-each": lambda x, weight: (weight @ x.mT[..., None])[..., 0].mT,
-    "mixer-back": weight_gradient,
-    "mixer-shuffle": mixed,
+    "mixer-back": token_gradient,
+    "mixer-shuffle": lambda tokens, weight: mixed(tokens.flip(1), weight),
     "mixer-story-moves": mixed,
 }

@@ -10,9 +10,8 @@ def convolved(image: Tensor, weight: Tensor, bias: Tensor, kh: int, kw: int) -> 
     return functional.conv2d(image, kernel, bias, (kh, kw)).flatten(2).mT
 
 
-def folded(tokens: Tensor, y: int, kh: int, kw: int) -> Tensor:
-    x = tokens.shape[1] // y
-    return functional.fold(tokens.mT, (y * kh, x * kw), (kh, kw), stride=(kh, kw))
+def folded(tokens: Tensor, y: int) -> Tensor:
+    return functional.fold(tokens.mT, (y, tokens.shape[1] // y), 1)
 
 
 def video_patches(video: Tensor, kt: int, kh: int, kw: int) -> Tensor:

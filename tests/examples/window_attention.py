@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def _cut(x: Tensor, kh: int, kw: int) -> Tensor:
-    rows = [row for image in x for row in image.split(kh)]
-    windows = [window for row in rows for window in row.split(kw, 1)]
-    return torch.stack(windows).flatten(1, 2)
+def _cut(images: Tensor, kh: int, kw: int) -> Tensor:
+    y, x = images.shape[1] // kh, images.shape[2] // kw
+    starts = [(i, j) for i in range(y) for j in range(x)]
+    grids = [image[i::y, j::x] for image in images for i, j in starts]
+    return torch.stack(grids).flatten(1, 2)
 
 
 def _join(windows: Tensor, y: int, x: int, kh: int, kw: int) -> Tensor:
