@@ -546,6 +546,24 @@ def test_of_three_hints_the_last_is_not_the_answer(name: str) -> None:
         assert answer not in last
 
 
+@pytest.mark.parametrize("name", [name for name in TASKS if name in PRACTICE])
+def test_a_copy_of_the_contract_is_not_the_answer(name: str) -> None:
+    cells = CELLS[name.partition("-")[0]]
+    at = [cell.id for cell in cells].index(name)
+    said = "".join(cell.source for cell in cells[at - 1 : at + 1])
+    for inputs, outputs in re.findall(r"(\(.*\)) (?:→|->) (\(.*\))", said):
+        assert not check(name, f"{copied(inputs)} -> {copied(outputs)}")
+
+
+def copied(contract: str) -> str:
+    """The letters of one side, as in a line: `(b, c·g), (o,)` are `b (c g), o`."""
+    merged = re.sub(r"[\w·]+·\w+", lambda axis: f"<{axis[0]}>", contract)
+    return ", ".join(
+        " ".join(term.split(",")).translate(str.maketrans("<>·", "() "))
+        for term in re.findall(r"\((.*?)\)", merged)
+    )
+
+
 def text(cell: Any) -> str:
     found = [output.data for output in cell.outputs if "data" in output]
     return "".join(data["text/plain"] for data in found)
