@@ -118,7 +118,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "distance-story-squares": Task(
         "queries: q i, candidates: s i -> q s",
-        lambda x, y: (x[:, None] - y).square().sum(-1),
+        _squares,
         {
             "The dot product is subtracted once; the formula has it twice.": (
                 lambda x, y: _squares(x, y, 1.0)

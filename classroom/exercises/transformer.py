@@ -31,6 +31,11 @@ def _read(
     return READ(scores.softmax(-1), value)
 
 
+def _pre_norm(x: Tensor) -> Tensor:
+    normed = _norm(x)
+    return x + _read(normed, normed)
+
+
 def _feed_forward(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
     return linear(linear(x, weight1).relu(), weight2)
 
@@ -116,7 +121,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "transformer-prenorm": Task(
         "x: b n e -> b n e",
-        lambda x: x + _read(_norm(x), _norm(x)),
+        _pre_norm,
         {
             "Nothing is added to the stream.": lambda x: _read(_norm(x), _norm(x)),
             "The norm stands on the stream: that is post-norm.": (

@@ -14,7 +14,7 @@ from torch import Tensor
 from classroom.judge import notation
 from classroom.judge.attempt import WHATEVER, Attempt, Bounds
 from classroom.judge.causes import Change, Tensors, changes, exchanged, products
-from classroom.judge.exchanges import variations
+from classroom.judge.exchanges import pairs, variations
 from layerlib.lab import moves
 from layerlib.recipe import Line, Rearrange, split_axes
 
@@ -194,20 +194,22 @@ class Cases:
 
         def fits(change: Change) -> bool:
             *_, last = self.right
-            return last.is_like(self.attempt(self.reference, last.sizes, change=change))
+            return last.is_like(self._changed(change, last.sizes))
 
         return [
             *changes(self.inputs, self.outputs, self.numbers),
             *exchanged(self.reference, self.inputs, self.numbers),
             *products(self.inputs, self.outputs, fits),
-            *variations(
-                lambda change, sizes: self.attempt(
-                    self.reference, sizes, change=change
-                ),
-                self.cases[-1],
-                self.cases[-2],
-            ),
+            *variations(self._changed, *self.cases[-1:-3:-1]),
         ]
+
+    @functools.cached_property
+    def pairs(self) -> list[Change]:
+        """Two steps of what is right that can be exchanged at once."""
+        return [*pairs(self._changed, *self.cases[-1:-3:-1])]
+
+    def _changed(self, change: Change, sizes: Mapping[str, int]) -> Attempt:
+        return self.attempt(self.reference, sizes, change=change)
 
     @functools.cached_property
     def _seen(self) -> dict[tuple[str, tuple[int, ...]], Attempt]:

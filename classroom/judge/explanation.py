@@ -88,7 +88,13 @@ class Explanation:
             )
 
         if two:
-            return self._two_changes(probe, fits)
+            pairs = (pair for pair in self.task.pairs if fits("", pair))
+            return (
+                self._two_changes(probe, fits)
+                or [
+                    told for pair in pairs for told in (TWO, _sentence(f"{pair.told}."))
+                ][:2]
+            )
         one = [change for change in self.task.changes if fits("", change)]
         if not one:
             return []
