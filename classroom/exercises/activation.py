@@ -11,8 +11,8 @@ from layerlib.linear import LINEAR
 
 
 def _swiglu(x: Tensor, gate: Tensor, value: Tensor) -> Tensor:
-    opened = LINEAR(x, gate)
-    return opened * opened.sigmoid() * LINEAR(x, value)
+    opened: Tensor = silu(LINEAR(x, gate))
+    return opened * LINEAR(x, value)
 
 
 def _softmax(x: Tensor) -> Tensor:
@@ -66,6 +66,9 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x: softmax(100 * x, 0)
             ),
             "The factor of 100 is missing.": lambda x: softmax(x, 1),
+            "The factor of 100 comes after the softmax; it belongs before it.": (
+                lambda x: 100 * softmax(x, 1)
+            ),
             "The scores are divided by 100; that is a hot softmax.": (
                 lambda x: softmax(x / 100, 1)
             ),
@@ -93,6 +96,9 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "The two are added; a gate multiplies.": (
                 lambda x, gate, value: silu(LINEAR(x, gate)) + LINEAR(x, value)
+            ),
+            "The input goes through SiLU; the gate is to, after its weights.": (
+                lambda x, gate, value: LINEAR(silu(x), gate) * LINEAR(silu(x), value)
             ),
         },
         without=["silu", "glu", "linear"],
@@ -141,6 +147,11 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "This is the form with tanh, which is off by up to half a thousandth.": (
                 lambda signal: gelu(signal, "tanh")
+            ),
+            "This is the form with tanh, and without its cubic term.": (
+                lambda signal: (
+                    signal * (1 + torch.tanh(math.sqrt(2 / math.pi) * signal)) / 2
+                )
             ),
             "The gate is a sigmoid, so this is SiLU.": silu,
             "A sigmoid of 1.702 times the number is near the gate, and not the gate.": (

@@ -111,6 +111,9 @@ EXERCISES: dict[str, Exercise] = {
         "x: b (g i) w, weight: (g o) i k -> b (g o) w",
         _causal,
         {
+            "The zeros are at the end: each output sees what comes later.": (
+                lambda x, w, g: _causal(x.flip(-1), w.flip(-1), g).flip(-1)
+            ),
             "The zeros are on both sides: each output sees its future.": (
                 lambda x, w, g: conv1d(x, w, None, 1, w.shape[-1] - 1, 2, g)
             ),

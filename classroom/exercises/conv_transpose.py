@@ -25,6 +25,14 @@ def _last_stamp_wins(x: Tensor, weight: Tensor) -> Tensor:
     return y[..., : x.shape[-1]]
 
 
+def _last_place_wins(x: Tensor, weight: Tensor) -> Tensor:
+    stamps = STAMPS(x, weight)
+    y = stamps.new_zeros(*stamps.shape[:2], stamps.shape[2] + stamps.shape[3])
+    for k, numbers in enumerate(stamps.unbind(3)):
+        y[..., k : k + numbers.shape[-1]] = numbers
+    return y[..., : x.shape[-1]]
+
+
 def _tiles(x: Tensor, weight: Tensor) -> Tensor:
     return _untiled(x, weight, "b o h w kh kw -> b o (h kh) (w kw)")
 
@@ -72,6 +80,9 @@ EXERCISES: dict[str, Exercise] = {
         {
             "Where stamps overlap they are to be added; here the last one wins.": (
                 _last_stamp_wins
+            ),
+            "Each place of the kernel writes over those before it; add them.": (
+                _last_place_wins
             ),
             "The kernel is flipped: its first number belongs at the cell itself.": (
                 lambda x, w: conv_transpose1d(x, w.flip(-1))[..., : x.shape[-1]]

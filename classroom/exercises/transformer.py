@@ -21,6 +21,10 @@ def _norm(x: Tensor) -> Tensor:
     return centered / (centered.square().mean(-1, keepdim=True) + 1e-5).sqrt()
 
 
+def _unit(x: Tensor) -> Tensor:
+    return x / x.square().sum(-1, keepdim=True).sqrt()
+
+
 def _read(
     x: Tensor, value: Tensor, *, causal: bool = False, power: float = 0.5
 ) -> Tensor:
@@ -128,6 +132,9 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x: _norm(x + _read(x, x))
             ),
             "The norm is missing.": lambda x: x + _read(x, x),
+            "It is divided by its length: a layer norm centers, and takes a mean.": (
+                lambda x: x + _read(_unit(x), _unit(x))
+            ),
             "The stream is normalized; only what the block reads is.": (
                 lambda x: _norm(x) + _read(_norm(x), _norm(x))
             ),

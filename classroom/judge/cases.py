@@ -43,6 +43,7 @@ class Cases:
             empty one and another.
         once: operations that the answer is to call once.
         masks: inputs of which every other number is 0.
+        faint: inputs so small that a number as small as ``1e-6`` beside them counts.
     """
 
     contract: str
@@ -54,6 +55,7 @@ class Cases:
     empty: bool = True
     once: Sequence[str] = ()
     masks: Sequence[str] = ()
+    faint: Sequence[str] = ()
 
     @functools.cached_property
     def inputs(self) -> dict[str, list[str]]:
@@ -108,6 +110,8 @@ class Cases:
             numbers = numbers if small else torch.randn(length, generator=dice)
             if name in self.masks:
                 numbers[1::2] = 0
+            if name in self.faint:
+                numbers = numbers / 1024
             drawn[name] = numbers.reshape(shape(axes, sizes))
             count += length
         return drawn

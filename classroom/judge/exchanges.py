@@ -40,7 +40,7 @@ BENDS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 }
 ALONG = {
     "softmax": "softmax", "sum": "sum", "mean": "mean", "amax": "largest number",
-    "amin": "smallest number", "prod": "product",
+    "amin": "smallest number", "prod": "product", "var": "variance",
 }  # fmt: skip
 TWO: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "add": ("added", lambda a, b: a + b),
@@ -48,6 +48,8 @@ TWO: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "mul": ("multiplied", lambda a, b: a * b),
     "div": ("divided", lambda a, b: a / b),
 }
+COMMON = ("sigmoid", "tanh", "relu", "exp", "square", "sqrt", "abs")
+MOST = 1500  # pairs of exchanges that are tried
 TURNED = ("permute", "transpose", "movedim", "__get__")
 
 
@@ -90,10 +92,11 @@ def pairs(
     for at in range(len(reading.run.steps)):
         found += [(at, each) for each in _exchanges(reading, LIGHT)]
         reading.go_on()
-    for (at, one_told), (later, other_told) in itertools.combinations(found, 2):
-        if at != later:
-            told = f"{one_told[0]}, and {other_told[0]}"
-            yield _change(told, {at: one_told[1], later: other_told[1]}, 4)
+    two = [n for n in itertools.combinations(found, 2) if n[0][0] != n[1][0]]
+    two.sort(key=lambda n: n[1][0] - n[0][0])  # those next to each other come first
+    for (at, first), (later, second) in two[:MOST]:
+        told = f"{first[0]}, and {second[0]}"
+        yield _change(told, {at: first[1], later: second[1]}, 4)
 
 
 def _change(told: str, instead: dict[int, Instead], weight: int = 2) -> Change:
@@ -217,13 +220,24 @@ def _bent(reading: Reading, step: Step) -> Iterator[Exchange]:
     word, of = BENDS[step.name][0], reading.told(step.args[0])
     yield f"the {word} of {of} is not taken", lambda s, _: 1 * s.args[0], 2
     yield f"the {word} of {of} is subtracted from 1", lambda s, _: 1 - s.made, 2
-    for by, (other, function) in BENDS.items():
-        if by != step.name:
-            told = f"the {other} of {of} is taken, and not the {word}"
-            yield told, _taken(function), 2
+    for by in BENDS:
+        if by in COMMON and by != step.name:
+            yield _other_bend(of, word, by)
+
+
+def _rarer(reading: Reading, step: Step) -> Iterator[Exchange]:
+    word, of = BENDS[step.name][0], reading.told(step.args[0])
+    for by in BENDS:
+        if by not in COMMON and by != step.name:
+            yield _other_bend(of, word, by)
     for n in reading.run.sizes if step.name == "sqrt" else ():
         told = f"the root of {of} is the {n}-th one, and not the second"
         yield told, _scaled(n, lambda y, length: y ** (2 / length)), 2
+
+
+def _other_bend(of: str, word: str, by: str) -> Exchange:
+    other, function = BENDS[by]
+    return f"the {other} of {of} is taken, and not the {word}", _taken(function), 2
 
 
 def _along(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -261,7 +275,10 @@ def _in_part(reading: Reading, step: Step) -> Iterator[Exchange]:
     for some, by in itertools.product(itertools.chain(*sets), ways):
         if by != step.name:
             told = f"the {ALONG[by]} of {of} {_axes(letters, some)} is taken"
-            yield f"{told}, and not the {ALONG[step.name]}", _partly(by, some), 2
+            told = f"{told}, and not the {ALONG[step.name]}"
+            rest = [at for at in own if at not in some]
+            yield told, _in_turn((by, some), (step.name, rest)), 2
+            yield told, _in_turn((step.name, rest), (by, some)), 2
 
 
 def _lettered(step: Step, sizes: Sizes) -> tuple[list[str], list[int]]:
@@ -274,8 +291,14 @@ def _lettered(step: Step, sizes: Sizes) -> tuple[list[str], list[int]]:
     return named(tuple(x.shape), (), sizes) or [""] * x.dim(), own
 
 
-def _partly(by: str, axes: Sequence[int]) -> Instead:
-    return lambda s, _: s.again(0, _reduced(by, s.args[0], axes, keep=True))
+def _in_turn(*ways: tuple[str, Sequence[int]]) -> Instead:
+    def instead(s: Step, _: Run) -> Any:
+        y = s.args[0]
+        for name, axes in ways:
+            y = _reduced(name, y, axes, keep=True)
+        return y.reshape(s.made.shape)
+
+    return instead
 
 
 def _soft(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -334,7 +357,7 @@ def _laid(reading: Reading, step: Step) -> Iterator[Exchange]:
         long = [n - x.dim() for n, length in enumerate(x.shape) if length > 1]
         if len(long) != 1 or other.dim() < 2 or other.dim() < x.dim():
             continue
-        letters = named(tuple(other.shape), (), reading.run.sizes)
+        letters = named(tuple(step.made.shape), (), reading.run.sizes)
         for place in range(-other.dim(), 0) if letters else ():
             if place != long[0] and letters and all(letters):
 
@@ -580,7 +603,7 @@ def _product(reading: Reading, step: Step) -> Iterator[Exchange]:
 
 
 _KINDS: list[tuple[Any, Callable[[Reading, Step], Iterator[Exchange]]]] = [
-    (BENDS, _bent), (ALONG, _along), (ALONG, _in_part),
+    (BENDS, _bent), (BENDS, _rarer), (ALONG, _along), (ALONG, _in_part),
     (("softmax",), _soft), (TWO, _combined),
     (TWO, _laid), (TWO, _constants), (("mul", "div"), _distributed),
     (TURNED, _turned), (("masked_fill",), _hidden), (("triu", "tril"), _triangle),
