@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -109,6 +111,37 @@ def test_the_repository_is_not_there(sandbox: Sandbox) -> None:
         )
         is False
     )
+
+
+def test_an_environment_below_tmp_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox has a /tmp of its own, which hides that of the machine."""
+    below = Path(tempfile.mkdtemp(dir="/tmp", prefix=tmp_path.name))
+    try:
+        (below / "brought.py").write_text("number = 7\n")
+        packages = [*module._packages(), str(below)]  # noqa: SLF001
+        monkeypatch.setattr(module, "_packages", lambda: packages)
+        with Sandbox(Limits(seconds=2, patience=20)) as made:
+            assert look(made, "import brought; seen = brought.number") == 7
+            assert look(made, "seen = os.listdir('/tmp')") == []
+        monkeypatch.setattr(module.sys, "base_prefix", str(below))
+        assert f"/elsewhere{below}/bin/" in " ".join(module.command(0, 0, 0))
+    finally:
+        shutil.rmtree(below)
+
+
+def test_a_sandbox_that_does_not_start_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_packages", list)  # no torch
+    broken = Sandbox(Limits(seconds=2))
+    opened = psutil.Process()
+    before = opened.num_fds()
+    with pytest.raises(Unavailable, match=r"(?s)does not start:\n.*No module named"):
+        broken.warm()
+    assert opened.num_fds() == before
+    assert not opened.children()
 
 
 def test_a_loop_is_ended_by_the_processor_time_that_it_used(sandbox: Sandbox) -> None:

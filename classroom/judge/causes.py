@@ -365,6 +365,7 @@ def _entering(name: str, axes: Sequence[str]) -> Iterator[Part]:
             2,
         )
     yield f"{name} is 1 minus itself", lambda x, _: 1 - x, 3
+    yield f"1 is added to {name}", lambda x, _: x + 1, 3
     yield f"{name} is squared", lambda x, _: x * x, 3
     for function in ("sigmoid", "tanh", "relu", "exp"):
         yield (

@@ -433,7 +433,7 @@ def _reads(reading: Reading, step: Step) -> Iterator[Exchange]:
         if not isinstance(own, Tensor) or found is None:
             continue
         if isinstance(found, str):
-            yield from _averaged(reading, at, own)
+            yield from _in_one_place(reading, at, own)
         twice = sum(each is own for each in step.args) > 1
         for other, x in reading.known.items():
             told, instead = reading.told(x), reading.told(own)
@@ -456,8 +456,8 @@ def _reads(reading: Reading, step: Step) -> Iterator[Exchange]:
                 yield f"{told} is read where {instead} is to be, twice", both, 2
 
 
-def _averaged(reading: Reading, at: int, own: Tensor) -> Iterator[Exchange]:
-    """A mean of an input in one of the places where it is read."""
+def _in_one_place(reading: Reading, at: int, own: Tensor) -> Iterator[Exchange]:
+    """A mean or a square of an input in one of the places where it is read."""
     letters = named(tuple(own.shape), (), reading.run.sizes) or [""] * own.dim()
     for axis in range(own.dim()):
 
@@ -467,6 +467,8 @@ def _averaged(reading: Reading, at: int, own: Tensor) -> Iterator[Exchange]:
 
         told = f"{reading.told(own)} is averaged {_axes(letters, [axis])} in one place"
         yield told, mean, 3
+    told = f"{reading.told(own)} is squared in one place"
+    yield told, lambda s, _: s.again(at, s.args[at].square()), 3
 
 
 def _turned(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -576,6 +578,8 @@ def _clamped(reading: Reading, step: Step) -> Iterator[Exchange]:
     of = reading.told(step.args[0])
     yield f"{of} is not clamped", lambda s, _: 1 * s.args[0], 2
     yield f"{of} is clamped the other way", lambda s, _: s.args[0] - s.made, 2
+    told = f"the magnitude of {of} is taken, where it is to be clamped"
+    yield told, lambda s, _: s.args[0].abs(), 2
 
 
 def _product(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -602,6 +606,26 @@ def _product(reading: Reading, step: Step) -> Iterator[Exchange]:
         yield told, lambda s, _: s.made.softmax(-1), 3
 
 
+def _largest(reading: Reading, step: Step) -> Iterator[Exchange]:
+    """A sum of products, and along one letter the largest of them."""
+    if not isinstance(step.args[0], str):
+        return
+    terms, _, kept = step.args[0].partition("->")
+    by_size = {size: letter for letter, size in reading.run.sizes.items()}
+    for own in sorted({n for n in terms if n.isalpha()} - {*kept}):
+        length = next(
+            x.shape[term.index(own) - len(term)]
+            for term, x in zip(terms.split(","), step.args[1:], strict=True)
+            if own in term
+        )
+
+        def instead(s: Step, _: Run, own: str = own) -> Any:
+            return torch.einsum(f"{terms}->{kept}{own}", *s.args[1:]).amax(-1)
+
+        told = f"of {reading.expression()} the largest along {by_size.get(length)}"
+        yield f"{told} is taken, and not the sum", instead, 2
+
+
 _KINDS: list[tuple[Any, Callable[[Reading, Step], Iterator[Exchange]]]] = [
     (BENDS, _bent), (BENDS, _rarer), (ALONG, _along), (ALONG, _in_part),
     (("softmax",), _soft), (TWO, _combined),
@@ -609,6 +633,7 @@ _KINDS: list[tuple[Any, Callable[[Reading, Step], Iterator[Exchange]]]] = [
     (TURNED, _turned), (("masked_fill",), _hidden), (("triu", "tril"), _triangle),
     (("pad",), _padded), (("flip",), _flipped), (("clamp",), _clamped),
     (("einsum", "linear"), _product), (("__getitem__",), _cut),
+    (("einsum",), _largest),
 ]  # fmt: skip
 LIGHT = (_bent, _along, _soft, _combined)  # of which two are sought at once
 
