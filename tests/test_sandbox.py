@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -160,6 +161,17 @@ def test_who_sleeps_is_ended_by_the_clock() -> None:
         pytest.raises(Ended, match="had not ended after 1 s"),
     ):
         ran(submission, "import time; time.sleep(100)")
+
+
+def test_all_threads_end_with_their_process() -> None:
+    """Root is held to no number of them: only memory and the clock bound them."""
+    bomb = "import threading, time; threading.stack_size(2**15)\n    while True: threading.Thread(target=time.sleep, args=[100]).start()"
+    with Sandbox(Limits(seconds=1, memory=64, patience=3)) as short:
+        with short.open() as submission, suppress(Ended):
+            ran(submission, bomb)
+        assert look(short, "seen = 1") == 1
+        threads = [n.num_threads() for n in psutil.Process().children(recursive=True)]
+        assert max(threads) < 16
 
 
 def test_who_ends_itself(sandbox: Sandbox) -> None:
