@@ -285,7 +285,7 @@ def test_letters_written_as_one_word() -> None:
         ("nlinear-blocks", lambda w: torch.stack([
             torch.stack([w[n].T * (n + s == len(w) - 1) for s in range(len(w))], 1)
             for n in range(len(w))]).flatten(2).flatten(0, 1),
-         "the output runs backwards along n,"),
+         "the output runs backwards along n."),
         ("gpt2-rms", lambda x, w: EXERCISES["gpt2-rms"].reference(x, 1 + w),
          "1 is added to weight."),
         ("attention-story-lookup", lambda q, k, v: EXERCISES[
