@@ -14,9 +14,10 @@ WINDOWS = Rearrange("b c (y kh) (x kw) -> b c y kh x kw")
 
 
 def _gradient(gradient: Tensor, picture: Tensor, k: int) -> Tensor:
-    seen = picture.unflatten(-1, (-1, k))
+    seen = picture.reshape(*gradient.shape, k)
     largest = (seen == seen.amax(-1, keepdim=True)).to(gradient.dtype)
-    return (gradient[..., None] * largest).flatten(2)
+    y: Tensor = gradient[..., None] * largest
+    return y.flatten(2)
 
 
 def _mean_of_neighbors(picture: Tensor) -> Tensor:

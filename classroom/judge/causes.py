@@ -552,7 +552,8 @@ def _merged(at: int, one: Sequence[str], two: Sequence[str]) -> Any:
     """An axis of letters in one order, which are put into another."""
 
     def other(x: Tensor, sizes: Sizes) -> Tensor:
-        apart = x.unflatten(at, [sizes[letter] for letter in one])
+        shape = [sizes[letter] for letter in one]
+        apart = x.reshape(*x.shape[:at], *shape, *x.shape[at + 1 :])
         moved = [at + one.index(letter) for letter in two]
         axes = [*range(at), *moved, *range(at + len(one), apart.dim())]
         return apart.permute(axes).reshape(x.shape)

@@ -92,9 +92,9 @@ def pairs(
     for at in range(len(reading.run.steps)):
         found += [(at, each) for each in _exchanges(reading, LIGHT)]
         reading.go_on()
-    two = [n for n in itertools.combinations(found, 2) if n[0][0] != n[1][0]]
-    two.sort(key=lambda n: n[1][0] - n[0][0])  # those next to each other come first
-    for (at, first), (later, second) in two[:MOST]:
+    both = [n for n in itertools.combinations(found, 2) if n[0][0] != n[1][0]]
+    both.sort(key=lambda n: n[1][0] - n[0][0])  # those next to each other come first
+    for (at, first), (later, second) in both[:MOST]:
         told = f"{first[0]}, and {second[0]}"
         yield _change(told, {at: first[1], later: second[1]}, 4)
 
