@@ -19,6 +19,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import classroom
 import hostile
 from classroom import EXERCISES, Task
 from classroom.__main__ import main
@@ -371,6 +372,25 @@ def test_what_is_graded_in_another_way_is_graded_again() -> None:
     found = {batch.digest(dataclasses.replace(job, **other)) for other in [{}, *others]}
     assert len(found) == 1 + len(others)
     assert batch.digest(dataclasses.replace(job)) in found
+
+
+def test_what_other_exercises_graded_is_graded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job("ann", "linear", b"{}", "7", KNOWN, LIMITS)
+    before = batch.digest(job)
+    root = tmp_path / "classroom"
+    (root / "exercises").mkdir(parents=True)
+    exercise = root / "exercises" / "linear.py"
+    monkeypatch.setattr(classroom, "__path__", [str(root)])
+    found = set()
+    for reference in ("x @ w.T", "x @ w.T + bias", "x @ w.T"):
+        exercise.write_text(reference)
+        batch.version.cache_clear()
+        found.add(batch.digest(job))
+    batch.version.cache_clear()
+    assert len(found) == 2
+    assert before not in found
 
 
 # ---- Runs that are killed

@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -111,6 +114,37 @@ def test_the_repository_is_not_there(sandbox: Sandbox) -> None:
     )
 
 
+def test_an_environment_below_tmp_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox has a /tmp of its own, which hides that of the machine."""
+    below = Path(tempfile.mkdtemp(dir="/tmp", prefix=tmp_path.name))
+    try:
+        (below / "brought.py").write_text("number = 7\n")
+        packages = [*module._packages(), str(below)]  # noqa: SLF001
+        monkeypatch.setattr(module, "_packages", lambda: packages)
+        with Sandbox(Limits(seconds=2, patience=20)) as made:
+            assert look(made, "import brought; seen = brought.number") == 7
+            assert look(made, "seen = os.listdir('/tmp')") == []
+        monkeypatch.setattr(module.sys, "base_prefix", str(below))
+        assert f"/elsewhere{below}/bin/" in " ".join(module.command(0, 0, 0))
+    finally:
+        shutil.rmtree(below)
+
+
+def test_a_sandbox_that_does_not_start_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_packages", list)  # no torch
+    broken = Sandbox(Limits(seconds=2))
+    opened = psutil.Process()
+    before = opened.num_fds()
+    with pytest.raises(Unavailable, match=r"(?s)does not start:\n.*No module named"):
+        broken.warm()
+    assert opened.num_fds() == before
+    assert not opened.children()
+
+
 def test_a_loop_is_ended_by_the_processor_time_that_it_used(sandbox: Sandbox) -> None:
     with sandbox.open() as submission:
         with pytest.raises(Ended, match="used the processor for more than 2 s"):
@@ -127,6 +161,17 @@ def test_who_sleeps_is_ended_by_the_clock() -> None:
         pytest.raises(Ended, match="had not ended after 1 s"),
     ):
         ran(submission, "import time; time.sleep(100)")
+
+
+def test_all_threads_end_with_their_process() -> None:
+    """Root is held to no number of them: only memory and the clock bound them."""
+    bomb = "import threading, time; threading.stack_size(2**15)\n    while True: threading.Thread(target=time.sleep, args=[100]).start()"
+    with Sandbox(Limits(seconds=1, memory=64, patience=3)) as short:
+        with short.open() as submission, suppress(Ended):
+            ran(submission, bomb)
+        assert look(short, "seen = 1") == 1
+        threads = [n.num_threads() for n in psutil.Process().children(recursive=True)]
+        assert max(threads) < 16
 
 
 def test_who_ends_itself(sandbox: Sandbox) -> None:

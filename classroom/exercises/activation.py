@@ -16,6 +16,11 @@ def _geglu(x: Tensor, gate: Tensor, value: Tensor) -> Tensor:
     return opened * LINEAR(x, value)
 
 
+def _softmax(x: Tensor) -> Tensor:
+    shares = (x - x.amax(1, keepdim=True)).exp()
+    return shares / shares.sum(1, keepdim=True)
+
+
 def _back(gradient: Tensor, y: Tensor) -> Tensor:
     return y * (gradient - (gradient * y).sum(1, keepdim=True))
 
@@ -53,7 +58,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "activation-cold": Task(
         "x: b c -> b c",
-        lambda x: softmax(100 * x, 1),
+        lambda x: _softmax(100 * x),
         {
             "Infinity over infinity: the scores are to be shifted first.": (
                 lambda x: (100 * x).exp() / (100 * x).exp().sum(1, keepdim=True)
@@ -62,6 +67,9 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x: softmax(100 * x, 0)
             ),
             "The factor of 100 is missing.": lambda x: softmax(x, 1),
+            "The factor of 100 comes after the softmax; it belongs before it.": (
+                lambda x: 100 * softmax(x, 1)
+            ),
             "The scores are divided by 100; that is a hot softmax.": (
                 lambda x: softmax(x / 100, 1)
             ),
@@ -92,6 +100,9 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "That is SwiGLU: its gate has a sigmoid in the place of Φ.": (
                 lambda x, gate, value: silu(LINEAR(x, gate)) * LINEAR(x, value)
+            ),
+            "The input goes through SiLU; the gate is to, after its weights.": (
+                lambda x, gate, value: LINEAR(silu(x), gate) * LINEAR(silu(x), value)
             ),
         },
         without=["gelu", "glu", "linear"],
@@ -140,6 +151,11 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "This is the form with tanh, which is off by up to half a thousandth.": (
                 lambda signal: gelu(signal, "tanh")
+            ),
+            "This is the form with tanh, and without its cubic term.": (
+                lambda signal: (
+                    signal * (1 + torch.tanh(math.sqrt(2 / math.pi) * signal)) / 2
+                )
             ),
             "The gate is a sigmoid, so this is SiLU.": silu,
             "A sigmoid of 1.702 times the number is near the gate, and not the gate.": (

@@ -148,6 +148,11 @@ EXERCISES: dict[str, Exercise] = {
                 partial(_weights, bend="exp")
             ),
             "The softmax is missing.": partial(_weights, bend="none"),
+            "Query and key are brought to length 1: that is a cosine.": (
+                lambda q, k: SCORES(
+                    *(x / x.square().sum(-1, keepdim=True).sqrt() for x in (q, k))
+                ).softmax(-1)
+            ),
             "The exponentials are missing: a score may be negative.": (
                 lambda q, k: SCORES(q, k) / SCORES(q, k).sum(-1, keepdim=True)
             ),

@@ -4,14 +4,17 @@ from einops import rearrange
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.conv_transpose import conv_transpose1d, conv_transpose2d
+from layerlib.conv_transpose import conv_transpose1d
+from layerlib.engine.windows import Kernel
 from layerlib.recipe import Rearrange, Recipe
+from layerlib.windows import overlap_add
 
 STAMPS = Recipe("b i w, i o k -> b o w k")
 
 
 def _overlap(x: Tensor, weight: Tensor) -> Tensor:
-    return conv_transpose1d(x, weight)[..., : x.shape[-1]]
+    w, k = x.shape[-1], weight.shape[-1]
+    return overlap_add(STAMPS(x, weight), (w + k - 1,), Kernel((k,)))[..., :w]
 
 
 def _last_stamp_wins(x: Tensor, weight: Tensor) -> Tensor:
@@ -22,9 +25,16 @@ def _last_stamp_wins(x: Tensor, weight: Tensor) -> Tensor:
     return y[..., : x.shape[-1]]
 
 
+def _last_place_wins(x: Tensor, weight: Tensor) -> Tensor:
+    stamps = STAMPS(x, weight)
+    y = stamps.new_zeros(*stamps.shape[:2], stamps.shape[2] + stamps.shape[3])
+    for k, numbers in enumerate(stamps.unbind(3)):
+        y[..., k : k + numbers.shape[-1]] = numbers
+    return y[..., : x.shape[-1]]
+
+
 def _tiles(x: Tensor, weight: Tensor) -> Tensor:
-    kh, kw = weight.shape[2:]
-    return conv_transpose2d(x, weight, stride=(kh, kw))
+    return _untiled(x, weight, "b o h w kh kw -> b o (h kh) (w kw)")
 
 
 def _untiled(x: Tensor, weight: Tensor, pattern: str) -> Tensor:
@@ -70,6 +80,9 @@ EXERCISES: dict[str, Exercise] = {
         {
             "Where stamps overlap they are to be added; here the last one wins.": (
                 _last_stamp_wins
+            ),
+            "Each place of the kernel writes over those before it; add them.": (
+                _last_place_wins
             ),
             "The kernel is flipped: its first number belongs at the cell itself.": (
                 lambda x, w: conv_transpose1d(x, w.flip(-1))[..., : x.shape[-1]]

@@ -110,6 +110,12 @@ EXERCISES: dict[str, Exercise] = {
             "The squares are summed over b; each row has a length of its own.": (
                 lambda x: x / (x * x).sum(0, keepdim=True).sqrt()
             ),
+            "It is divided by the sum of the magnitudes: that is p = 1.": (
+                lambda x: x / x.abs().sum(1, keepdim=True)
+            ),
+            "It is divided by the largest magnitude: that is p = infinity.": (
+                lambda x: x / x.abs().amax(1, keepdim=True)
+            ),
             "It is multiplied by the length; divide by it.": (
                 lambda x: x * DOT(x, x).sqrt()[:, None]
             ),
@@ -118,7 +124,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "distance-story-squares": Task(
         "queries: q i, candidates: s i -> q s",
-        lambda x, y: (x[:, None] - y).square().sum(-1),
+        _squares,
         {
             "The dot product is subtracted once; the formula has it twice.": (
                 lambda x, y: _squares(x, y, 1.0)

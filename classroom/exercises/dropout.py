@@ -88,7 +88,9 @@ EXERCISES: dict[str, Exercise] = {
             "What is dropped becomes 0; here it becomes s.": (
                 lambda x, drawn: _SCALE * (x * drawn + 0.5 * SATURATION)
             ),
-            "s is negative.": lambda x, drawn: _alpha(x, drawn, SATURATION),
+            "s is negative, and stands where drawn is 0.": (
+                lambda x, drawn: _alpha(x, drawn, SATURATION)
+            ),
             "The scale a is missing.": (
                 lambda x, d: x * d - (1 - d) * SATURATION + 0.5 * SATURATION
             ),

@@ -74,11 +74,22 @@ EXERCISES: dict[str, Exercise] = {
                 lambda x, weight: _normed(x - x.mean(-1, keepdim=True), weight)
             ),
             "The weight is missing.": lambda x, weight: _normed(x, weight / weight),
+            "1e-6 stands outside the root; it belongs under it.": (
+                lambda x, weight: (
+                    x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-6) * weight
+                )
+            ),
+            "1e-6 is missing.": (
+                lambda x, weight: x * x.square().mean(-1, keepdim=True).rsqrt() * weight
+            ),
             "The mean of the squares, not their sum.": (
-                lambda x, weight: _normed(x, weight) / x.shape[-1] ** 0.5
+                lambda x, weight: (
+                    x * (x.square().sum(-1, keepdim=True) + 1e-6).rsqrt() * weight
+                )
             ),
         },
         without=["rms_norm"],
+        faint=["input"],
     ),
     "gpt2-turn": Task(
         "first: b n e, second: b n e, speed: e -> first: b n e, second: b n e",
@@ -135,6 +146,11 @@ EXERCISES: dict[str, Exercise] = {
         {
             "Divide by the temperature.": (
                 lambda scores, temperature: (scores * temperature).softmax(-1)
+            ),
+            "The sum below has no temperature: both exponentials are to have it.": (
+                lambda scores, temperature: (
+                    (scores / temperature).exp() / scores.exp().sum(-1, keepdim=True)
+                )
             ),
             "The softmax goes over the words, the last axis.": (
                 lambda scores, temperature: (scores / temperature).softmax(0)

@@ -4,8 +4,12 @@ import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.linear import BILINEAR, LINEAR, bilinear, linear
+from layerlib.linear import BILINEAR, LINEAR
 from layerlib.recipe import Recipe
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return LINEAR(x, weight) + bias
 
 
 def _stacked(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -26,7 +30,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "linear-moves": Task(
         "x: b i, weight: o i, bias: o -> b o",
-        linear,
+        _linear,
         {
             "The bias is forgotten.": lambda x, w, _: LINEAR(x, w),
             "The bias is added twice.": lambda x, w, bias: LINEAR(x, w) + 2 * bias,
@@ -114,7 +118,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "linear-bilinear": Task(
         "one: b i, two: b j, weight: o i j, bias: o -> b o",
-        bilinear,
+        lambda one, two, w, bias: BILINEAR(one, w, two) + bias,
         {
             "The bias is forgotten.": lambda one, two, w, _: BILINEAR(one, w, two),
             "The two inputs are exchanged: i belongs to the first.": (
@@ -143,7 +147,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "linear-story-moves": Task(
         "input: b i, weight: o i, bias: o -> b o",
-        linear,
+        lambda x, w, bias: (x[:, None] * w).sum(-1) + bias,
         {
             "The bias is missing.": lambda x, w, _: LINEAR(x, w),
             "The products are summed over o; the letter to be summed is i.": (

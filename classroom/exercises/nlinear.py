@@ -6,7 +6,9 @@ from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
 from layerlib.nlinear import NLINEAR, nlinear
-from layerlib.recipe import Rearrange
+from layerlib.recipe import Rearrange, Recipe
+
+GRID = Recipe("b h w i, h w i o -> b h w o")
 
 
 def _states(weight: Tensor, bias: Tensor) -> list[dict[str, Tensor]]:
@@ -43,7 +45,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "nlinear-moves": Task(
         "x: b n i, weight: n i o, bias: n o -> b n o",
-        nlinear,
+        lambda x, w, bias: NLINEAR(x, w) + bias,
         {
             "The bias is forgotten.": lambda x, w, _: NLINEAR(x, w),
             "All positions use the first weight.": (lambda x, w, bias: x @ w[0] + bias),
@@ -60,7 +62,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "nlinear-grid": Task(
         "x: b h w i, weight: h w i o, bias: h w o -> b h w o",
-        nlinear,
+        lambda x, w, bias: GRID(x, w) + bias,
         {
             "The bias is forgotten.": lambda x, w, _: nlinear(x, w),
             "Rows and columns of the weight are exchanged.": (

@@ -80,9 +80,7 @@ def _follow(
     root: bool = False,
 ) -> tuple[Tensor, Tensor]:
     seen = x.mean((0, 2))
-    centered = x - seen[:, None]
-    count = x.shape[0] * x.shape[2]
-    var = (centered * centered).sum((0, 2)) / (count - less)
+    var = x.var((0, 2), correction=less)
     var = var.sqrt() if root else var
     old = 1 - new if old is None else old
     return old * mean + new * seen, old * variance + new * var

@@ -1,5 +1,6 @@
 """The exercises on pooling."""
 
+import torch
 from einops import reduce
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -7,8 +8,21 @@ from torch.nn.functional import one_hot
 from classroom.judge import Exercise, Question, Task
 from layerlib.pool import UNPOOL, avg_pool1d, lp_pool1d, max_pool1d, max_pool2d
 from layerlib.recipe import Rearrange, Recipe
+from layerlib.windows import pad
 
 WINDOWS = Rearrange("b c (y kh) (x kw) -> b c y kh x kw")
+
+
+def _gradient(gradient: Tensor, picture: Tensor, k: int) -> Tensor:
+    seen = picture.reshape(*gradient.shape, k)
+    largest = (seen == seen.amax(-1, keepdim=True)).to(gradient.dtype)
+    y: Tensor = gradient[..., None] * largest
+    return y.flatten(2)
+
+
+def _mean_of_neighbors(picture: Tensor) -> Tensor:
+    total = pad(picture, (1, 1)).unfold(-1, 3, 1).sum(-1)
+    return total / pad(torch.ones_like(picture), (1, 1)).unfold(-1, 3, 1).sum(-1)
 
 
 def _unpooled(value: Tensor, picture: Tensor, k: int) -> Tensor:
@@ -89,7 +103,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "pool-gradient": Task(
         "gradient: b c x, picture: b c (x k) -> b c (x k)",
-        _unpooled,
+        _gradient,
         {
             "Each cell of a window gets it; only the largest is to.": (
                 lambda gradient, _, k: gradient.repeat_interleave(k, -1)
@@ -111,7 +125,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "pool-count": Task(
         "picture: b c w -> b c w",
-        lambda picture: avg_pool1d(1.0 * picture, 3, 1, 1, count_include_pad=False),
+        _mean_of_neighbors,
         {
             "The padding counts: at the edges only two cells are there.": (
                 lambda picture: avg_pool1d(1.0 * picture, 3, 1, 1)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.linear import linear
+from layerlib.linear import LINEAR, linear
 
 Bend = Callable[[Tensor], Tensor]
 
@@ -24,7 +24,7 @@ def _step(
     second: float = 1.0,
     outside: bool = False,
 ) -> Tensor:
-    read, recalled = linear(x, w_ih, b_ih), linear(state, w_hh, second * b_hh)
+    read, recalled = LINEAR(x, w_ih) + b_ih, LINEAR(state, w_hh) + second * b_hh
     return bend(read) + recalled if outside else bend(read + recalled)
 
 
@@ -44,7 +44,7 @@ def _lstm(
     old: bool = False,
 ) -> tuple[Tensor, Tensor]:
     total = keep(forget_gate) * c + enter(input_gate) * new(cell)
-    return linear(show(output_gate) * shown(c if old else total), w_hr), total
+    return LINEAR(show(output_gate) * shown(c if old else total), w_hr), total
 
 
 def _gate_last(*given: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +64,7 @@ def _new(
     bend: Bend = torch.tanh,
     all_: bool = False,
 ) -> Tensor:
-    recalled = linear(state, w_hh, b_hh)
+    recalled = LINEAR(state, w_hh) + b_hh
     return bend(
         gate(reset) * (read + recalled) if all_ else read + gate(reset) * recalled
     )

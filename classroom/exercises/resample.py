@@ -5,13 +5,14 @@ from einops import reduce
 from torch import Tensor
 
 from classroom.judge import Exercise, Question, Task
-from layerlib.recipe import Recipe
-from layerlib.resample import RESAMPLE, RESAMPLE_3D, interpolate, triangle
+from layerlib.recipe import Rearrange, Recipe
+from layerlib.resample import RESAMPLE, RESAMPLE_3D, triangle
+
+TILES = Rearrange("b c (h kh) (w kw) -> b c h kh w kw")
 
 
 def _area(x: Tensor, kh: int, kw: int) -> Tensor:
-    size = (x.shape[2] // kh, x.shape[3] // kw)
-    return interpolate(x, size, mode="area")
+    return TILES(x, kh=kh, kw=kw).mean((3, 5))
 
 
 def _inside(x: Tensor, place: Tensor) -> Tensor:
@@ -38,18 +39,19 @@ def _triangles(x: Tensor, place: Tensor) -> Tensor:
     return Recipe("b w, n w -> b n")(x, (1 - distance.abs()).clamp(min=0))
 
 
-def _antialias(x: Tensor, k: int) -> Tensor:
-    size = (x.shape[-1] // k, 1)
-    options = {"mode": "bilinear", "antialias": True}
-    smaller: Tensor = interpolate(x[:, None, :, None], size, **options)  # type: ignore[arg-type]
-    return smaller[:, 0, :, 0]
-
-
 def _weighed(x: Tensor, k: int, width: int, middle: float = 0.5) -> Tensor:
     """Triangles around each new cell, not yet divided by their sum."""
     centre = (torch.arange(x.shape[-1] // k) + middle) * k
     distance = torch.arange(x.shape[-1]) + 0.5 - centre[:, None]
     weight = (1 - distance.abs() / width).clamp(min=0)
+    return Recipe("b h, w h -> b w")(x, weight)
+
+
+def _antialias(x: Tensor, k: int) -> Tensor:
+    old = torch.arange(x.shape[-1]) + 0.5
+    new = (torch.arange(x.shape[-1] // k) + 0.5) * k
+    weight = (1 - (old - new[:, None]).abs() / k).clamp(min=0)
+    weight = weight / weight.sum(1, keepdim=True)
     return Recipe("b h, w h -> b w")(x, weight)
 
 

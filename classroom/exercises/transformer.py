@@ -21,6 +21,10 @@ def _norm(x: Tensor) -> Tensor:
     return centered / (centered.square().mean(-1, keepdim=True) + 1e-5).sqrt()
 
 
+def _unit(x: Tensor) -> Tensor:
+    return x / x.square().sum(-1, keepdim=True).sqrt()
+
+
 def _read(
     x: Tensor, value: Tensor, *, causal: bool = False, power: float = 0.5
 ) -> Tensor:
@@ -29,6 +33,11 @@ def _read(
         later = torch.ones_like(scores, dtype=torch.bool).triu(1)
         scores = scores.masked_fill(later, -math.inf)
     return READ(scores.softmax(-1), value)
+
+
+def _pre_norm(x: Tensor) -> Tensor:
+    normed = _norm(x)
+    return x + _read(normed, normed)
 
 
 def _feed_forward(x: Tensor, weight1: Tensor, weight2: Tensor) -> Tensor:
@@ -116,13 +125,16 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "transformer-prenorm": Task(
         "x: b n e -> b n e",
-        lambda x: x + _read(_norm(x), _norm(x)),
+        _pre_norm,
         {
             "Nothing is added to the stream.": lambda x: _read(_norm(x), _norm(x)),
             "The norm stands on the stream: that is post-norm.": (
                 lambda x: _norm(x + _read(x, x))
             ),
             "The norm is missing.": lambda x: x + _read(x, x),
+            "It is divided by its length: a layer norm centers, and takes a mean.": (
+                lambda x: x + _read(_unit(x), _unit(x))
+            ),
             "The stream is normalized; only what the block reads is.": (
                 lambda x: _norm(x) + _read(_norm(x), _norm(x))
             ),

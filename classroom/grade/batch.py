@@ -1,5 +1,6 @@
 """Grades a class: notebooks stream to workers, and each result is kept at once."""
 
+import functools
 import hashlib
 import json
 import secrets
@@ -14,6 +15,8 @@ from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+import classroom
+import layerlib
 from classroom import own
 from classroom.grade.bench import Job, grade_here, lost
 from classroom.grade.collect import Found, submissions
@@ -192,11 +195,23 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
 
 
 def digest(job: Job) -> str:
-    """The same for the same notebook, graded in the same way."""
+    """The same for the same notebook, graded in the same way by the same exercises."""
     told = hashlib.sha256(job.data)
     known = {name: asdict(assignment) for name, assignment in job.known.items()}
-    rest = [job.seed, job.drawn, known, asdict(job.limits), job.remarks]
+    rest = [job.seed, job.drawn, known, asdict(job.limits), job.remarks, version()]
     told.update(json.dumps(rest).encode())
+    return told.hexdigest()
+
+
+@functools.cache
+def version() -> str:
+    """That of the exercises, and of all that judges them: a digest of the sources."""
+    told = hashlib.sha256()
+    for package in (classroom, layerlib):
+        root = Path(package.__path__[0])
+        for path in sorted(root.rglob("*.py")):
+            told.update(f"{path.relative_to(root)}\n".encode())
+            told.update(path.read_bytes())
     return told.hexdigest()
 
 

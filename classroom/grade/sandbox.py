@@ -79,17 +79,18 @@ def command(memory: int, seconds: int, control: int) -> list[str]:
         given += ["--setenv", name, value]
     given += ["--proc", "/proc", "--dev", "/dev", *_system()]
     for path in dict.fromkeys(_python()):
-        given += ["--ro-bind", path, path]
+        given += ["--ro-bind", path, _there(path)]
     for path in _packages():  # this package, where it is installed and not a checkout
         if (Path(path) / "classroom").is_dir():
-            given += ["--tmpfs", f"{path}/classroom"]
+            given += ["--tmpfs", f"{_there(path)}/classroom"]
     layerlib = importlib.util.find_spec("layerlib")
     assert layerlib is not None and layerlib.submodule_search_locations  # noqa: S101, PT018
     given += ["--ro-bind", layerlib.submodule_search_locations[0], f"{BOOK}/layerlib"]
     given += ["--ro-bind", str(HERE), f"{BOOK}/inside"]
     given += ["--size", str(2**24), "--tmpfs", "/tmp"]  # noqa: S108
     given += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
-    return [*given, *_start(memory, seconds, control, [BOOK, *_packages()])]
+    paths = [BOOK, *map(_there, _packages())]
+    return [*given, *_start(memory, seconds, control, paths, _there(sys.base_prefix))]
 
 
 def environment() -> dict[str, str]:
@@ -103,12 +104,17 @@ def environment() -> dict[str, str]:
     }
 
 
+def _there(path: str) -> str:
+    """Where a path stands in the sandbox, whose own /tmp hides what is below it."""
+    return f"/elsewhere{path}" if Path(path).is_relative_to("/tmp") else path  # noqa: S108
+
+
 def _start(
-    memory: int, seconds: int, control: int, paths: Sequence[str]
+    memory: int, seconds: int, control: int, paths: Sequence[str], prefix: str
 ) -> Iterator[str]:
     # The interpreter without the environment's own start-up files, which may point at
     # the checkout with its exercises.
-    python = Path(sys.base_prefix) / "bin" / Path(os.path.realpath(sys.executable)).name
+    python = Path(prefix) / "bin" / Path(os.path.realpath(sys.executable)).name
     yield from (str(python), "-I", "-S", "-B", "-c")
     yield (
         f"import runpy, sys; sys.path[:0] = {list(paths)}; "
@@ -169,7 +175,7 @@ class Sandbox:
             given = command(memory, seconds, theirs.fileno())
         else:
             paths = [str(HERE.parent), str(HERE.parents[1]), *_packages()]
-            given = [*_start(memory, seconds, theirs.fileno(), paths)]
+            given = [*_start(memory, seconds, theirs.fileno(), paths, sys.base_prefix)]
         self._process = subprocess.Popen(
             given,
             pass_fds=[theirs.fileno()],
@@ -181,8 +187,10 @@ class Sandbox:
         theirs.close()
         ours.settimeout(120)
         if ours.recv(16) != b"ready":
+            ours.close()
             assert self._process.stderr is not None  # noqa: S101
             said = self._process.stderr.read().decode(errors="replace")
+            self.close()
             raise Unavailable(f"grade: the sandbox does not start:\n{said[-2000:]}")
         self._control = ours
         return ours

@@ -75,6 +75,10 @@ def used() -> int:
 def limit(memory: int, seconds: int, room: int) -> None:
     """Sets limits that hold for this process.
 
+    The system does not hold root to a number of processes. `refuse_system_calls` lets
+    nobody start one; of threads, root can have as many as find room in the memory (a
+    gibibyte holds some 29,000 of the smallest), until the clock ends them all at once.
+
     Args:
         memory: bytes of address space.
         seconds: of processor time.

@@ -14,7 +14,7 @@ from torch import Tensor
 from classroom.judge import notation
 from classroom.judge.attempt import WHATEVER, Attempt, Bounds
 from classroom.judge.causes import Change, Tensors, changes, exchanged, products
-from classroom.judge.exchanges import variations
+from classroom.judge.exchanges import pairs, variations
 from layerlib.lab import moves
 from layerlib.recipe import Line, Rearrange, split_axes
 
@@ -43,6 +43,7 @@ class Cases:
             empty one and another.
         once: operations that the answer is to call once.
         masks: inputs of which every other number is 0.
+        faint: inputs so small that a number as small as ``1e-6`` beside them counts.
     """
 
     contract: str
@@ -54,6 +55,7 @@ class Cases:
     empty: bool = True
     once: Sequence[str] = ()
     masks: Sequence[str] = ()
+    faint: Sequence[str] = ()
 
     @functools.cached_property
     def inputs(self) -> dict[str, list[str]]:
@@ -108,6 +110,8 @@ class Cases:
             numbers = numbers if small else torch.randn(length, generator=dice)
             if name in self.masks:
                 numbers[1::2] = 0
+            if name in self.faint:
+                numbers = numbers / 1024
             drawn[name] = numbers.reshape(shape(axes, sizes))
             count += length
         return drawn
@@ -194,20 +198,22 @@ class Cases:
 
         def fits(change: Change) -> bool:
             *_, last = self.right
-            return last.is_like(self.attempt(self.reference, last.sizes, change=change))
+            return last.is_like(self._changed(change, last.sizes))
 
         return [
             *changes(self.inputs, self.outputs, self.numbers),
             *exchanged(self.reference, self.inputs, self.numbers),
             *products(self.inputs, self.outputs, fits),
-            *variations(
-                lambda change, sizes: self.attempt(
-                    self.reference, sizes, change=change
-                ),
-                self.cases[-1],
-                self.cases[-2],
-            ),
+            *variations(self._changed, *self.cases[-1:-3:-1]),
         ]
+
+    @functools.cached_property
+    def pairs(self) -> list[Change]:
+        """Two steps of what is right that can be exchanged at once."""
+        return [*pairs(self._changed, *self.cases[-1:-3:-1])]
+
+    def _changed(self, change: Change, sizes: Mapping[str, int]) -> Attempt:
+        return self.attempt(self.reference, sizes, change=change)
 
     @functools.cached_property
     def _seen(self) -> dict[tuple[str, tuple[int, ...]], Attempt]:

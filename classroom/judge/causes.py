@@ -84,6 +84,9 @@ def changes(inputs: Axes, outputs: Axes, numbers: Sequence[str] = ()) -> list[Ch
     for name, axes in inputs.items():
         found += [_on_input(name, *change) for change in _on_tensor(name, axes)]
         found += [_on_input(name, *change) for change in _entering(name, axes)]
+        found += [_on_input(name, *change) for change in _read(name, axes)]
+        others = dict.fromkeys(n for n in _letters(inputs) if n not in _flat(axes))
+        found += [_on_input(name, *change) for change in _often(name, [*others])]
     found += _averaged(inputs)
     if len(outputs) > 1:
         told = f"the outputs stand in another order: they are {' and '.join(outputs)}"
@@ -93,6 +96,7 @@ def changes(inputs: Axes, outputs: Axes, numbers: Sequence[str] = ()) -> list[Ch
         the = "the output" if len(outputs) == 1 else f"the output {name}"
         found += [_on_output(at, *change) for change in _on_tensor(the, axes)]
         found += [_on_output(at, *change) for change in _leaving(the, axes, [*summed])]
+        found += [_on_output(at, *change) for change in _written(the, axes)]
     return found
 
 
@@ -321,10 +325,16 @@ def _on_tensor(name: str, axes: Sequence[str]) -> Iterator[Part]:
             lambda x, _, at=at: x.softmax(at),
             3,
         )
-        if len(letters) > 1:
-            for order in itertools.permutations(letters):
-                if list(order) != letters:
-                    yield _merged(name, axis, order, at)
+        for letter in letters if len(letters) > 1 else ():
+            yield (
+                f"{name} runs backwards along {letter}",
+                lambda x, n, at=at, letters=letters, letter=letter: (
+                    x.unflatten(at, [n[a] for a in letters])
+                    .flip(at + letters.index(letter))
+                    .reshape(x.shape)
+                ),
+                2,
+            )
     for i, j in itertools.combinations(range(len(axes)), 2):
         both = f"{axes[i]} and {axes[j]}"
         yield (
@@ -355,6 +365,7 @@ def _entering(name: str, axes: Sequence[str]) -> Iterator[Part]:
             2,
         )
     yield f"{name} is 1 minus itself", lambda x, _: 1 - x, 3
+    yield f"1 is added to {name}", lambda x, _: x + 1, 3
     yield f"{name} is squared", lambda x, _: x * x, 3
     for function in ("sigmoid", "tanh", "relu", "exp"):
         yield (
@@ -363,8 +374,24 @@ def _entering(name: str, axes: Sequence[str]) -> Iterator[Part]:
             3,
         )
     yield f"{name} is 1 divided by itself", lambda x, _: 1 / x, 3
+    for at, axis in enumerate(axes):
+        yield (
+            f"{name} is divided by its length {_along(axis)}",
+            lambda x, _, at=at: x / x.square().sum(at, keepdim=True).sqrt(),
+            3,
+        )
     for by in dict.fromkeys(letter for axis in axes for letter in axis.split()):
         yield f"{name} is divided by {by}", lambda x, n, by=by: x / n[by], 2
+
+
+def _often(name: str, others: list[str]) -> Iterator[Part]:
+    """An input that counts more than once, as what is inside of a sum does."""
+    for letter in others:
+        told = f"{name} counts {letter} times"
+        yield told, lambda x, n, letter=letter: x * n[letter], 2
+    for one, two in itertools.combinations(others, 2):
+        told = f"{name} counts {one} · {two} times"
+        yield told, lambda x, n, one=one, two=two: x * (n[one] * n[two]), 2
 
 
 def _leaving(name: str, axes: Sequence[str], letters: list[str]) -> Iterator[Part]:
@@ -391,6 +418,11 @@ def _shorter(name: str, axis: str, at: int) -> Iterator[Part]:
         1,
     )
     yield f"{name} is averaged {_along(axis)}", lambda y, _: y.mean(at), 1
+    yield (
+        f"{name} is averaged {_along(axis)}, and keeps that axis, of length 1",
+        lambda y, _: y.mean(at, keepdim=True),
+        1,
+    )
     yield (
         f"{name} is divided by its sum {_along(axis)}",
         lambda y, _: y / y.sum(at, keepdim=True),
@@ -495,18 +527,38 @@ def _scaled(name: str, letters: list[str]) -> Iterator[Part]:
         )
 
 
-def _merged(name: str, axis: str, order: Sequence[str], at: int) -> Part:
-    """A merged axis whose letters come in another order."""
-    merged = axis.split()
+def _read(name: str, axes: Sequence[str]) -> Iterator[Part]:
+    """An input whose merged axis is read as if its letters came in another order."""
+    for at, merged, order in _orders(axes):
+        told = f"in {name} the order is ({order}), not ({merged})"
+        yield told, _merged(at, order.split(), merged.split()), 1
+
+
+def _written(name: str, axes: Sequence[str]) -> Iterator[Part]:
+    """An output whose merged axis is written with its letters in another order."""
+    for at, merged, order in _orders(axes):
+        told = f"in {name} the order is ({order}), not ({merged})"
+        yield told, _merged(at, merged.split(), order.split()), 1
+
+
+def _orders(axes: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    for at, axis in enumerate(axes):
+        for order in itertools.permutations(axis.split()):
+            if " ".join(order) != axis:
+                yield at, axis, " ".join(order)
+
+
+def _merged(at: int, one: Sequence[str], two: Sequence[str]) -> Any:
+    """An axis of letters in one order, which are put into another."""
 
     def other(x: Tensor, sizes: Sizes) -> Tensor:
-        shape = [sizes[letter] for letter in order]
+        shape = [sizes[letter] for letter in one]
         apart = x.reshape(*x.shape[:at], *shape, *x.shape[at + 1 :])
-        back = [at + order.index(letter) for letter in merged]
-        axes = [*range(at), *back, *range(at + len(order), apart.dim())]
+        moved = [at + one.index(letter) for letter in two]
+        axes = [*range(at), *moved, *range(at + len(one), apart.dim())]
         return apart.permute(axes).reshape(x.shape)
 
-    return f"in {name} the order is ({' '.join(order)}), not ({axis})", other, 1
+    return other
 
 
 def _along(axis: str) -> str:
@@ -514,7 +566,11 @@ def _along(axis: str) -> str:
 
 
 def _letters(axes: Axes) -> Iterator[str]:
-    return (n for term in axes.values() for axis in term for n in axis.split())
+    return (n for term in axes.values() for n in _flat(term))
+
+
+def _flat(axes: Sequence[str]) -> list[str]:
+    return [letter for axis in axes for letter in axis.split()]
 
 
 def _article(function: str) -> str:

@@ -7,7 +7,7 @@ same in every case is explained.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ BENDS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 }
 ALONG = {
     "softmax": "softmax", "sum": "sum", "mean": "mean", "amax": "largest number",
-    "amin": "smallest number", "prod": "product",
+    "amin": "smallest number", "prod": "product", "var": "variance",
 }  # fmt: skip
 TWO: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "add": ("added", lambda a, b: a + b),
@@ -48,6 +48,8 @@ TWO: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "mul": ("multiplied", lambda a, b: a * b),
     "div": ("divided", lambda a, b: a / b),
 }
+COMMON = ("sigmoid", "tanh", "relu", "exp", "square", "sqrt", "abs")
+MOST = 1500  # pairs of exchanges that are tried
 TURNED = ("permute", "transpose", "movedim", "__get__")
 
 
@@ -64,11 +66,37 @@ def variations(
     reading = Reading(noted(attempt, one), noted(attempt, two))
     if len(reading.run.steps) != len(reading.other.steps):
         return  # as many steps as an axis is long: nothing can be said of each
-    for at in range(len(reading.run.steps)):
-        for told, instead, weight in _exchanges(reading):
+    alike: dict[tuple[str, ...], dict[int, list[Exchange]]] = {}
+    for at, step in enumerate(reading.run.steps):
+        exchanges = [*_exchanges(reading)]
+        fixed = step.name in MOVES or step.is_in_place
+        reads = [] if fixed else _reads(reading, step)
+        for told, instead, weight in (*exchanges, *reads):
             yield _change(told, {at: instead}, weight)
         yield from _early(reading)
+        for key in _kinds(reading):
+            alike.setdefault(key, {})[at] = exchanges
         reading.go_on()
+    yield from _each_time(alike.values())
+    yield from _throughout(reading.run)
+
+
+def pairs(
+    attempt: Callable[[Change, Sizes], Any], one: Sizes, two: Sizes
+) -> Iterator[Change]:
+    """What is right with two steps exchanged; its arguments are those above."""
+    reading = Reading(noted(attempt, one), noted(attempt, two))
+    if len(reading.run.steps) != len(reading.other.steps):
+        return
+    found: list[tuple[int, Exchange]] = []
+    for at in range(len(reading.run.steps)):
+        found += [(at, each) for each in _exchanges(reading, LIGHT)]
+        reading.go_on()
+    both = [n for n in itertools.combinations(found, 2) if n[0][0] != n[1][0]]
+    both.sort(key=lambda n: n[1][0] - n[0][0])  # those next to each other come first
+    for (at, first), (later, second) in both[:MOST]:
+        told = f"{first[0]}, and {second[0]}"
+        yield _change(told, {at: first[1], later: second[1]}, 4)
 
 
 def _change(told: str, instead: dict[int, Instead], weight: int = 2) -> Change:
@@ -78,16 +106,64 @@ def _change(told: str, instead: dict[int, Instead], weight: int = 2) -> Change:
     return Change(told, around=around, weight=weight)
 
 
-def _exchanges(reading: Reading) -> Iterator[Exchange]:
-    """What may stand in the place of one step."""
+def _exchanges(reading: Reading, kinds: Sequence[Any] = ()) -> Iterator[Exchange]:
+    """What may stand in the place of one step; all kinds, if none are given."""
     step, name = reading.step, reading.step.name
-    if name.endswith("_") and not name.startswith("__"):
-        return  # in place: what it changes has been changed already
+    if step.is_in_place:
+        return  # what it changes has been changed already
     for names, kind in _KINDS:
-        if name in names:
+        if name in names and (not kinds or kind in kinds):
             yield from kind(reading, step)
-    if name not in MOVES:
-        yield from _reads(reading, step)
+
+
+def _kinds(reading: Reading) -> Iterator[tuple[str, ...]]:
+    """What a step has in common with those that a learner gets wrong like it."""
+    step = reading.step
+    numbers = [n for n in step.args if not isinstance(n, Tensor)]
+    maker = reading.maker(step.args[0]) if step.args else None
+    key = (step.name, str(numbers), str(step.options))
+    yield key
+    yield (*key, "" if maker is None else reading.run.steps[maker].name)
+
+
+def _each_time(groups: Iterable[dict[int, list[Exchange]]]) -> Iterator[Change]:
+    """The same exchange at all steps that are alike."""
+    seen: set[tuple[int, ...]] = {()}
+    for group in groups:
+        many = len(group) > 1 and len({*map(len, group.values())}) == 1
+        if many and tuple(group) not in seen:
+            seen.add(tuple(group))
+            for each in zip(*group.values(), strict=True):
+                made = {at: n[1] for at, n in zip(group, each, strict=True)}
+                yield _change(f"{each[0][0]}, and so each time", made, 3)
+
+
+def _throughout(run: Run) -> Iterator[Change]:
+    """All that runs along one axis runs along another."""
+    groups: dict[tuple[str, ...], dict[int, list[str]]] = {}
+    for at, step in enumerate(run.steps):
+        if step.name in ALONG:
+            letters, own = _lettered(step, run.sizes)
+            if all(letters) and len({*letters}) == len(letters):
+                groups.setdefault(tuple(letters[n] for n in own), {})[at] = letters
+
+    def along(axes: Sequence[int]) -> Instead:
+        def instead(s: Step, _: Run) -> Any:
+            keep = bool(s.options.get("keepdim"))
+            y = _reduced(s.name, s.args[0], axes, keep=keep)
+            return y.expand_as(s.made) if len(axes) == s.args[0].dim() else y
+
+        return instead
+
+    for own_axes, group in groups.items():
+        shared = set.intersection(*({*letters} for letters in group.values()))
+        told = f"where {' and '.join(own_axes)} is meant"
+        if len(group) > 1:
+            for n in sorted(shared - {*own_axes}):
+                made = {at: along([axes.index(n)]) for at, axes in group.items()}
+                yield _change(f"all is taken along {n}, {told}", made)
+            made = {at: along(range(len(axes))) for at, axes in group.items()}
+            yield _change(f"all is taken over everything, {told}", made)
 
 
 def _early(reading: Reading) -> Iterator[Change]:
@@ -104,40 +180,70 @@ def _early(reading: Reading) -> Iterator[Change]:
     if step.name in SIGNS:
         number = next(n for n, x in enumerate(step.args) if not isinstance(x, Tensor))
         word = f"factor {reading.operand(number)}"
+    told = f"the {word or step.name} comes too early: it is taken of"
+    off: dict[int, Instead] = {reading.at: lambda s, _: 1 * s.args[0]}
     for at, own in enumerate(first.args):
         if isinstance(own, Tensor):
 
             def before(s: Step, _: Run, at: int = at) -> Any:
                 return s.again(at, step.again(0, s.args[at]))
 
-            told = f"the {word or step.name} comes too early: it is taken of"
-            yield _change(
-                f"{told} {reading.told(own)}, before that goes on",
-                {maker: before, reading.at: lambda s, _: 1 * s.args[0]},
-            )
+            text = f"{told} {reading.told(own)}, before that goes on"
+            yield _change(text, {maker: before} | off)
+            readers = {
+                n: [p for p, x in enumerate(each.args) if x is own]
+                for n, each in enumerate(reading.run.steps)
+                if any(x is own for x in each.args)
+            }
+            if len(readers) > 1 and reading.at not in readers:
+                every = {n: _each(step, places) for n, places in readers.items()}
+                text = f"{told} {reading.told(own)}, wherever that is read"
+                yield _change(text, every | off)
+    if first.name in TWO and all(isinstance(x, Tensor) for x in first.args):
+        both = " and of ".join(map(reading.told, first.args))
+        yield _change(
+            f"{told} {both}, each by itself", {maker: _each(step, [0, 1])} | off
+        )
+
+
+def _each(step: Step, places: Sequence[int]) -> Instead:
+    """A step that reads some of its arguments as another step makes them."""
+
+    def instead(s: Step, _: Run) -> Any:
+        new = [step.again(0, x) if n in places else x for n, x in enumerate(s.args)]
+        return s.function(*new, **s.options)
+
+    return instead
 
 
 def _bent(reading: Reading, step: Step) -> Iterator[Exchange]:
     word, of = BENDS[step.name][0], reading.told(step.args[0])
     yield f"the {word} of {of} is not taken", lambda s, _: 1 * s.args[0], 2
     yield f"the {word} of {of} is subtracted from 1", lambda s, _: 1 - s.made, 2
-    for by, (other, function) in BENDS.items():
-        if by != step.name:
-            told = f"the {other} of {of} is taken, and not the {word}"
-            yield told, _taken(function), 2
+    for by in BENDS:
+        if by in COMMON and by != step.name:
+            yield _other_bend(of, word, by)
+
+
+def _rarer(reading: Reading, step: Step) -> Iterator[Exchange]:
+    word, of = BENDS[step.name][0], reading.told(step.args[0])
+    for by in BENDS:
+        if by not in COMMON and by != step.name:
+            yield _other_bend(of, word, by)
     for n in reading.run.sizes if step.name == "sqrt" else ():
         told = f"the root of {of} is the {n}-th one, and not the second"
         yield told, _scaled(n, lambda y, length: y ** (2 / length)), 2
 
 
+def _other_bend(of: str, word: str, by: str) -> Exchange:
+    other, function = BENDS[by]
+    return f"the {other} of {of} is taken, and not the {word}", _taken(function), 2
+
+
 def _along(reading: Reading, step: Step) -> Iterator[Exchange]:
     name, x, word = step.name, step.args[0], ALONG[step.name]
-    axes = step.options.get("dim", step.args[1] if len(step.args) > 1 else None)
-    if not isinstance(axes, (int, list, tuple)):
-        axes = [*range(x.dim())]
-    own = [n % x.dim() for n in ([axes] if isinstance(axes, int) else axes)]
     keep = bool(step.options.get("keepdim"))
-    letters = named(tuple(x.shape), (), reading.run.sizes) or [""] * x.dim()
+    letters, own = _lettered(step, reading.run.sizes)
     of, along = reading.told(x), _axes(letters, own)
 
     def reduced(by: str, axes: Sequence[int]) -> Instead:
@@ -159,6 +265,40 @@ def _along(reading: Reading, step: Step) -> Iterator[Exchange]:
         if by != name:
             told = f"the {more} of {of} {along} is taken, and not the {word}"
             yield told, reduced(by, own), 2
+
+
+def _in_part(reading: Reading, step: Step) -> Iterator[Exchange]:
+    """Some of the axes are reduced in another way, before the rest."""
+    letters, own = _lettered(step, reading.run.sizes)
+    of, ways = reading.told(step.args[0]), ("mean", "amax", "amin", "sum")
+    sets = (itertools.combinations(own, count) for count in range(1, len(own)))
+    for some, by in itertools.product(itertools.chain(*sets), ways):
+        if by != step.name:
+            told = f"the {ALONG[by]} of {of} {_axes(letters, some)} is taken"
+            told = f"{told}, and not the {ALONG[step.name]}"
+            rest = [at for at in own if at not in some]
+            yield told, _in_turn((by, some), (step.name, rest)), 2
+            yield told, _in_turn((step.name, rest), (by, some)), 2
+
+
+def _lettered(step: Step, sizes: Sizes) -> tuple[list[str], list[int]]:
+    """The letters of what a step reduces, if they are known, and which axes it does."""
+    x = step.args[0]
+    axes = step.options.get("dim", step.args[1] if len(step.args) > 1 else None)
+    if not isinstance(axes, (int, list, tuple)):
+        axes = [*range(x.dim())]
+    own = [n % x.dim() for n in ([axes] if isinstance(axes, int) else axes)]
+    return named(tuple(x.shape), (), sizes) or [""] * x.dim(), own
+
+
+def _in_turn(*ways: tuple[str, Sequence[int]]) -> Instead:
+    def instead(s: Step, _: Run) -> Any:
+        y = s.args[0]
+        for name, axes in ways:
+            y = _reduced(name, y, axes, keep=True)
+        return y.reshape(s.made.shape)
+
+    return instead
 
 
 def _soft(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -206,11 +346,26 @@ def _combined(reading: Reading, step: Step) -> Iterator[Exchange]:
         (right, f"{one} is left out where it meets {two}"),
     ):
         yield told, _alone(at), 2
-    for at, number in enumerate(step.args):
-        if isinstance(number, (int, float)):
-            yield from _constant(reading, at)
-    if name in ("mul", "div"):
-        yield from _distributed(reading, step)
+
+
+def _laid(reading: Reading, step: Step) -> Iterator[Exchange]:
+    """A row that is laid along another axis of what it meets."""
+    if len(step.args) != 2 or not all(isinstance(x, Tensor) for x in step.args):
+        return
+    for at, x in enumerate(step.args):
+        other = step.args[1 - at]
+        long = [n - x.dim() for n, length in enumerate(x.shape) if length > 1]
+        if len(long) != 1 or other.dim() < 2 or other.dim() < x.dim():
+            continue
+        letters = named(tuple(step.made.shape), (), reading.run.sizes)
+        for place in range(-other.dim(), 0) if letters else ():
+            if place != long[0] and letters and all(letters):
+
+                def instead(s: Step, _: Run, at: int = at, place: int = place) -> Any:
+                    return s.again(at, s.args[at].reshape(-1, *[1] * (-1 - place)))
+
+                told = f"{reading.told(x)} lies along {letters[place]}"
+                yield f"{told}, and not along {letters[long[0]]}", instead, 2
 
 
 def _distributed(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -234,8 +389,14 @@ def _distributed(reading: Reading, step: Step) -> Iterator[Exchange]:
                 yield f"{told}, and not all of {all_}", instead, 2
 
 
-def _constant(reading: Reading, at: int) -> Iterator[Exchange]:
+def _constants(reading: Reading, step: Step) -> Iterator[Exchange]:
     """Another number in the place of one."""
+    for at, number in enumerate(step.args):
+        if isinstance(number, (int, float)):
+            yield from _constant(reading, at)
+
+
+def _constant(reading: Reading, at: int) -> Iterator[Exchange]:
     own = reading.operand(at)
     numbers: dict[str, Callable[[float, Sizes], float]] = {
         "2": lambda *_: 2.0,
@@ -272,7 +433,7 @@ def _reads(reading: Reading, step: Step) -> Iterator[Exchange]:
         if not isinstance(own, Tensor) or found is None:
             continue
         if isinstance(found, str):
-            yield from _averaged(reading, at, own)
+            yield from _in_one_place(reading, at, own)
         twice = sum(each is own for each in step.args) > 1
         for other, x in reading.known.items():
             told, instead = reading.told(x), reading.told(own)
@@ -295,8 +456,8 @@ def _reads(reading: Reading, step: Step) -> Iterator[Exchange]:
                 yield f"{told} is read where {instead} is to be, twice", both, 2
 
 
-def _averaged(reading: Reading, at: int, own: Tensor) -> Iterator[Exchange]:
-    """A mean of an input in one of the places where it is read."""
+def _in_one_place(reading: Reading, at: int, own: Tensor) -> Iterator[Exchange]:
+    """A mean or a square of an input in one of the places where it is read."""
     letters = named(tuple(own.shape), (), reading.run.sizes) or [""] * own.dim()
     for axis in range(own.dim()):
 
@@ -306,6 +467,8 @@ def _averaged(reading: Reading, at: int, own: Tensor) -> Iterator[Exchange]:
 
         told = f"{reading.told(own)} is averaged {_axes(letters, [axis])} in one place"
         yield told, mean, 3
+    told = f"{reading.told(own)} is squared in one place"
+    yield told, lambda s, _: s.again(at, s.args[at].square()), 3
 
 
 def _turned(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -354,14 +517,56 @@ def _padded(reading: Reading, step: Step) -> Iterator[Exchange]:
             return s.args[0][..., place(torch.arange(-left, w + right), w)]
 
         yield f"{told}, where the padding is zeros", instead, 2
-    for by, where in ((1, "in front"), (-1, "at the end")):
+    more = f"one cell of the padding of {of} too many is"
+    less = "and one too few on the other side"
+    sides: dict[str, Callable[[int, int], tuple[int, int]]] = {
+        f"{more} in front, {less}": lambda left, right: (left + 1, right - 1),
+        f"{more} at the end, {less}": lambda left, right: (left - 1, right + 1),
+        f"{more} in front": lambda left, right: (left + 1, right),
+        f"{more} at the end": lambda left, right: (left, right + 1),
+        f"{of} is not padded": lambda *_: (0, 0),
+        f"all of the padding of {of} is in front": lambda *both: (sum(both), 0),
+        f"all of the padding of {of} is at the end": lambda *both: (0, sum(both)),
+        f"the two sides of the padding of {of} are exchanged": (
+            lambda left, right: (right, left)
+        ),
+        f"{of} is padded at the end as it is to be in front, on both sides alike": (
+            lambda left, _: (left, left)
+        ),
+        f"{of} is padded in front as it is to be at the end, on both sides alike": (
+            lambda _, right: (right, right)
+        ),
+        f"{of} is padded twice as much as it is to be": (
+            lambda left, right: (2 * left, 2 * right)
+        ),
+    }
+    for told, both in sides.items():
 
-        def shifted(s: Step, _: Run, by: int = by) -> Any:
-            left, right = s.args[1]
-            return functional.pad(s.args[0], (left + by, right - by))
+        def shifted(s: Step, _: Run, both: Any = both) -> Any:
+            return functional.pad(s.args[0], both(*s.args[1]))
 
-        told = f"one cell of the padding of {of} too many is {where}"
-        yield f"{told}, and one too few on the other side", shifted, 2
+        yield told, shifted, 2
+
+
+def _cut(reading: Reading, step: Step) -> Iterator[Exchange]:
+    x, made = step.args[0], step.made
+    if not isinstance(x, Tensor) or x.dim() != made.dim():
+        return
+    shorter = [n for n in range(x.dim()) if made.shape[n] < x.shape[n]]
+    if len(shorter) != 1:
+        return
+    of, at = reading.told(x), shorter[0]
+    yield f"{of} is not cut to its length", lambda s, _: 1 * s.args[0], 2
+
+    def left(s: Step, _: Run) -> Any:
+        return s.args[0].narrow(at, 0, s.made.shape[at])
+
+    def right(s: Step, _: Run) -> Any:
+        length = s.made.shape[at]
+        return s.args[0].narrow(at, s.args[0].shape[at] - length, length)
+
+    yield f"{of} is cut at the end alone", left, 2
+    yield f"{of} is cut in front alone", right, 2
 
 
 def _flipped(reading: Reading, step: Step) -> Iterator[Exchange]:
@@ -373,10 +578,16 @@ def _clamped(reading: Reading, step: Step) -> Iterator[Exchange]:
     of = reading.told(step.args[0])
     yield f"{of} is not clamped", lambda s, _: 1 * s.args[0], 2
     yield f"{of} is clamped the other way", lambda s, _: s.args[0] - s.made, 2
+    told = f"the magnitude of {of} is taken, where it is to be clamped"
+    yield told, lambda s, _: s.args[0].abs(), 2
 
 
 def _product(reading: Reading, step: Step) -> Iterator[Exchange]:
     text = reading.expression()
+    for at, x in enumerate(step.args):
+        if isinstance(x, Tensor) and x.dim() and at < 3:
+            told = f"{reading.told(x)} is left out of {text}, as if it were 1"
+            yield told, _ones(at), 2
     for n in reading.run.sizes:
         yield f"{text} is divided by {n}", _scaled(n, lambda y, length: y / length), 2
         told = f"{text} is divided by the root of {n}"
@@ -395,12 +606,36 @@ def _product(reading: Reading, step: Step) -> Iterator[Exchange]:
         yield told, lambda s, _: s.made.softmax(-1), 3
 
 
+def _largest(reading: Reading, step: Step) -> Iterator[Exchange]:
+    """A sum of products, and along one letter the largest of them."""
+    if not isinstance(step.args[0], str):
+        return
+    terms, _, kept = step.args[0].partition("->")
+    by_size = {size: letter for letter, size in reading.run.sizes.items()}
+    for own in sorted({n for n in terms if n.isalpha()} - {*kept}):
+        length = next(
+            x.shape[term.index(own) - len(term)]
+            for term, x in zip(terms.split(","), step.args[1:], strict=True)
+            if own in term
+        )
+
+        def instead(s: Step, _: Run, own: str = own) -> Any:
+            return torch.einsum(f"{terms}->{kept}{own}", *s.args[1:]).amax(-1)
+
+        told = f"of {reading.expression()} the largest along {by_size.get(length)}"
+        yield f"{told} is taken, and not the sum", instead, 2
+
+
 _KINDS: list[tuple[Any, Callable[[Reading, Step], Iterator[Exchange]]]] = [
-    (BENDS, _bent), (ALONG, _along), (("softmax",), _soft), (TWO, _combined),
+    (BENDS, _bent), (BENDS, _rarer), (ALONG, _along), (ALONG, _in_part),
+    (("softmax",), _soft), (TWO, _combined),
+    (TWO, _laid), (TWO, _constants), (("mul", "div"), _distributed),
     (TURNED, _turned), (("masked_fill",), _hidden), (("triu", "tril"), _triangle),
     (("pad",), _padded), (("flip",), _flipped), (("clamp",), _clamped),
-    (("einsum", "linear"), _product),
+    (("einsum", "linear"), _product), (("__getitem__",), _cut),
+    (("einsum",), _largest),
 ]  # fmt: skip
+LIGHT = (_bent, _along, _soft, _combined)  # of which two are sought at once
 
 
 def _taken(function: Callable[[Tensor], Tensor]) -> Instead:
@@ -417,6 +652,10 @@ def _joined(function: Callable[[Any, Any], Any], one: int, two: int) -> Instead:
 
 def _alone(at: int) -> Instead:
     return lambda s, _: s.args[at] + torch.zeros_like(s.made)
+
+
+def _ones(at: int) -> Instead:
+    return lambda s, _: s.again(at, torch.ones_like(s.args[at]))
 
 
 def _again(at: int, value: Any) -> Instead:

@@ -88,7 +88,7 @@ class Explanation:
             )
 
         if two:
-            return self._two_changes(probe, fits)
+            return self._two_changes(probe, fits) or self._two_steps(fits)
         one = [change for change in self.task.changes if fits("", change)]
         if not one:
             return []
@@ -129,6 +129,10 @@ class Explanation:
                 if probe.is_like(_finished(done, other)) and fits("", one + other):
                     return [TWO, _sentence(f"{one.told}, and {other.told}.")]
         return []
+
+    def _two_steps(self, fits: Callable[[str, Change], bool]) -> list[str]:
+        pair = next((pair for pair in self.task.pairs if fits("", pair)), None)
+        return [TWO, _sentence(f"{pair.told}.")] if pair else []
 
     def _two_known(
         self, attempts: Sequence[Attempt], wrong: Sequence[Attempt]

@@ -39,6 +39,12 @@ class Step:
         return REVERSED.get(name, name)
 
     @property
+    def is_in_place(self) -> bool:
+        """Whether it changes its first argument."""
+        name = self.function.__name__
+        return name.endswith("_") and not name.startswith("__")
+
+    @property
     def order(self) -> tuple[int, int]:
         """Which of its two arguments stands on the left, and which on the right."""
         return (1, 0) if self.function.__name__ in REVERSED else (0, 1)
