@@ -616,6 +616,16 @@ def test_page_can_be_printed(
 
 # ---- What a designer would see
 
+
+@each_kind
+def test_targets_are_large_enough_for_a_finger(
+    site: Path, browser: Browser, name: str
+) -> None:
+    page = visit(browser, site, name, viewport=PHONE)
+    assert not violations(page, {**AXE, "runOnly": ["target-size"]})
+    page.context.close()
+
+
 # Where the text of code, of outputs and of the prose around them begins.
 EDGES = """() => {
     const left = (e) => {
