@@ -44,7 +44,7 @@ pdf: ## print the book, stories and then references, into one PDF
 cards: ## draw what other sites show of a link, a picture a page (BOOK_URL=...)
 	@$(ENVIRONMENT) test
 	@$(BIN)/python tools/book.py
-	@$(BIN)/python -m tools.cards
+	@$(BIN)/python tools/cards.py
 
 test: ## check everything: code, types, tests, each number in the book, the website
 	@$(ENVIRONMENT) test

@@ -1,6 +1,6 @@
 """Draws the cards that other sites show of a link, each with the picture of its page.
 
-    python -m tools.cards        one for each page with a picture, in _build/html
+    python tools/cards.py        one for each page with a picture, in _build/html
 
 `BOOK_URL=… make book` gives all pages one card, since an address is asked for. Chromium
 draws a page's own: its title and its first picture, in light; the page is led to it.
@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from tools.pdf import FLAGS, SITE, PaperError, chromium
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-SIZE = {"width": 1200, "height": 630}  # as Open Graph asks
+from pdf import FLAGS, SITE, PaperError, chromium
+
+SIZE: ViewportSize = {"width": 1200, "height": 630}  # as Open Graph asks
 COLORS = 64  # of the PNG
 _CARD = re.compile(r'(property="og:image" content="[^"]*/_static/)[\w/-]+\.png"')
 
