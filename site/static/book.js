@@ -41,6 +41,7 @@ window.addEventListener("load", () => {
   for (const button of document.querySelectorAll("button.copybtn")) {
     const code = button.parentElement;
     button.tabIndex = -1;
+    code.querySelector("pre").tabIndex = 0; // also far below, where no width is known
     code.addEventListener("focusin", () => (button.tabIndex = 0));
     code.addEventListener("focusout", (event) => {
       if (!code.contains(event.relatedTarget)) button.tabIndex = -1;
