@@ -23,7 +23,7 @@ NBVAL = $(KERNEL) $(ONE_THREAD) $(BIN)/python tools/kernels.py $(BIN)/python -m 
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \
 	--NotebookNotary.secret_file="$(CURDIR)/.venv/notary"
 
-.PHONY: help book offline pdf test check lab notebooks bench noticed release grade \
+.PHONY: help book offline pdf cards test check lab notebooks bench noticed release grade \
 	format constraints clean
 
 help: ## list what make can do
@@ -41,6 +41,11 @@ pdf: ## print the book, stories and then references, into one PDF
 	@$(ENVIRONMENT) test
 	@$(BIN)/python tools/book.py
 	@$(BIN)/python tools/pdf.py
+
+cards: ## draw what other sites show of a link, a picture a page (BOOK_URL=...)
+	@$(ENVIRONMENT) test
+	@$(BIN)/python tools/book.py
+	@$(BIN)/python tools/cards.py
 
 test: ## check everything: code, types, tests, each number in the book, the website
 	@$(ENVIRONMENT) test

@@ -7,7 +7,8 @@ and scripts of which a page uses a tenth. After the pages are written,
 - the icons become one small font in it,
 - what a picture brings for a notebook, its style and its script, becomes one file for
   all pictures of its kind,
-- no script stands in the way of the text.
+- no script stands in the way of the text, and none asks for the size of what is far
+  below.
 
 On disk, a page may be forbidden to read a font from a file, so it is in the style.
 """
@@ -28,9 +29,10 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 
-# Drawn by the web font; the script would draw them a second time.
+# The web font draws the icons, and book.js opens the one menu.
+_LEFT_OUT = ("fontawesome.js", "bootstrap.js")
 _SUPERFLUOUS = re.compile(
-    r"\s*(<script[^>]*scripts/fontawesome\.js[^>]*></script>"
+    rf"\s*(<script[^>]*scripts/(?:{'|'.join(map(re.escape, _LEFT_OUT))})[^>]*></script>"
     r'|<link rel="preload" as="script"[^>]*>)'
 )
 # Needed where one searches; the theme loads it on all other pages, for a search as one
@@ -48,6 +50,13 @@ _THEME = re.compile(r'(dataset\.theme = localStorage\.getItem\("theme"\) \|\|) "
 _FROM_SYSTEM = (
     r'\1 (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 )
+# Where the theme asks which code and outputs scroll; book.js asks when one is near.
+_MEASURE = re.compile(
+    r'"complete"===document\.readyState\?(\w+)\(\):'
+    r'window\.addEventListener\("load",\1\)'
+)
+# Typefaces are there when the text is first painted, so that it does not move.
+_EARLY = "<script>for (const face of document.fonts) face.load();</script>\n"
 _THEMES = "_static/styles/pydata-sphinx-theme.css"
 _CREDIT = "/* Icons: Font Awesome Free, CC BY 4.0; as a font, SIL OFL 1.1 */\n"
 
@@ -69,6 +78,8 @@ def _lighten(app: Sphinx, exception: Exception | None) -> None:
         if path.name != "search.html":
             pages[path] = _SEARCH.sub("", pages[path])
     pages = _share(pages, static)
+    theme = static / "scripts" / "pydata-sphinx-theme.js"
+    theme.write_text(_MEASURE.sub("0", theme.read_text("utf-8")), encoding="utf-8")
     used = _words(pages.values(), static.rglob("*.js"))
     pages = _bundle(pages, static, used)
     for path, page in pages.items():
@@ -76,6 +87,7 @@ def _lighten(app: Sphinx, exception: Exception | None) -> None:
         page = _OPTION.sub('<script type="module">', page)  # noqa: PLW2901
         page = _THEME.sub(_FROM_SYSTEM, page, count=1)  # noqa: PLW2901
         page = page.replace('data-theme="auto"', 'data-theme="light"', 1)  # noqa: PLW2901
+        page = page.replace("</head>", _EARLY + "</head>", 1)  # noqa: PLW2901
         path.write_text(page, encoding="utf-8")
 
 
@@ -147,6 +159,8 @@ def _words(pages: Iterable[str], scripts: Iterable[Path]) -> set[str]:
         for script in re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL):
             used.update(re.findall(r"[\w-]+", script))
     for path in scripts:
+        if path.name in _LEFT_OUT:
+            continue
         used.update(re.findall(r"[\w-]+", path.read_text(encoding="utf-8")))
     return used
 

@@ -327,6 +327,15 @@ def test_nothing_is_loaded_before_one_searches(site: Path, browser: Browser) -> 
     page.context.close()
 
 
+def test_glass_stands_beside_what_is_typed(site: Path, browser: Browser) -> None:
+    page, _ = open_page(browser, site / "search.html", "light")
+    glass, field = page.locator(".book-search form").evaluate("""(form) => [
+        form.querySelector("i").getBoundingClientRect().right,
+        form.querySelector("input").getBoundingClientRect().left]""")
+    assert glass <= field
+    page.context.close()
+
+
 @pytest.mark.parametrize("size", [None, PHONE])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_combobox_by_keyboard(

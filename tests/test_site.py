@@ -35,6 +35,9 @@ DESK = {"width": 1440, "height": 900}
 PAPER = {"width": 688, "height": 1000}  # A4 without its margins
 
 
+# What is far from the window has no places that a test could ask for.
+LAID_OUT = "section {content-visibility: visible !important}"
+
 PAGES = [*parse_toc_yaml(ROOT / "_toc.yml"), "search"]
 
 
@@ -102,7 +105,7 @@ def open_page(
     page.goto(path.as_uri())
     page.add_style_tag(
         content="*, ::before, ::after {transition: none !important;"
-        "animation: none !important}"
+        "animation: none !important}" + LAID_OUT
     )
     page.evaluate("""() => {
         document.querySelectorAll("details").forEach(d => { d.open = true });
@@ -513,6 +516,42 @@ def test_keys_are_listed_work_and_can_be_turned_off(
     page.context.close()
 
 
+def test_menu_opens_by_key_and_closes(site: Path, browser: Browser) -> None:
+    page = visit(browser, site, STORY)
+    menu = page.locator(".dropdown-menu")
+    button = page.get_by_role("button", name="Download this page")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert menu.is_visible()
+    assert button.get_attribute("aria-expanded") == "true"
+    assert not page.evaluate(CUT)
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.innerText.trim()") == "Notebook"
+    page.keyboard.press("Escape")
+    assert not menu.is_visible()
+    assert page.evaluate("() => document.activeElement.ariaExpanded") == "false"
+    page.keyboard.press("Enter")
+    page.locator("article h1").click()
+    assert not menu.is_visible()
+    page.keyboard.press("Escape")
+    page.context.close()
+
+
+def test_way_back_is_offered_to_who_scrolls_up(site: Path, browser: Browser) -> None:
+    page = visit(browser, site, STORY, viewport=TABLET)
+    back = page.locator("#pst-back-to-top")
+    page.mouse.wheel(0, 3000)
+    page.wait_for_timeout(200)
+    assert not back.is_visible()
+    page.mouse.wheel(0, -500)
+    page.wait_for_timeout(200)
+    back.click()
+    page.wait_for_timeout(200)
+    assert page.evaluate("() => scrollY") == 0
+    assert not back.is_visible()
+    page.context.close()
+
+
 @each_kind
 def test_page_is_whole_without_scripts(site: Path, browser: Browser, name: str) -> None:
     page = visit(browser, site, name, viewport=PHONE, java_script_enabled=False)
@@ -577,6 +616,16 @@ def test_page_can_be_printed(
 
 # ---- What a designer would see
 
+
+@each_kind
+def test_targets_are_large_enough_for_a_finger(
+    site: Path, browser: Browser, name: str
+) -> None:
+    page = visit(browser, site, name, viewport=PHONE)
+    assert not violations(page, {**AXE, "runOnly": ["target-size"]})
+    page.context.close()
+
+
 # Where the text of code, of outputs and of the prose around them begins.
 EDGES = """() => {
     const left = (e) => {
@@ -612,6 +661,7 @@ def test_page_has_one_left_edge(
     site: Path, browser: Browser, name: str, size: dict[str, int]
 ) -> None:
     page = visit(browser, site, name, viewport=size)
+    page.add_style_tag(content=LAID_OUT)
     edges = page.evaluate(EDGES)
     (edge,) = edges["prose"]
     off = {k: v for k, v in edges.items() if any(abs(x - edge) > 2 for x in v)}

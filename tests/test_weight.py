@@ -17,7 +17,7 @@ from book_weight import _needed as needed
 from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser
 
-from test_site import EACH_PAGE, PAGES, ROOT, site
+from test_site import DESK, EACH_PAGE, KINDS, PAGES, PHONE, ROOT, each_kind, site
 
 LANDING, PAGE = 320_000, 420_000  # bytes, compressed: all that a first visit loads
 ELEMENTS = 6_000  # of a page, with what its scripts add
@@ -96,6 +96,69 @@ def test_copy_button_is_met_when_its_code_has_the_focus(visit: Visit) -> None:
 def test_nothing_superfluous_is_loaded(visit: Visit) -> None:
     for name in visit.weights:
         assert not re.search(r"fontawesome|mathjax|tex-svg|\.woff|\.ttf", name)
+
+
+# ---- What a first visit lays out
+
+# Remembers what scripts ask for the size of where the browser has left it out.
+ASKED = """
+    window.asked = new Set();
+    const far = (e) => {
+        if (e.closest(".bd-article") && !e.checkVisibility({contentVisibilityAuto: true}))
+            asked.add(e.outerHTML.slice(0, 120));
+    };
+    const sizes = {
+        scrollWidth: Element, scrollHeight: Element, clientWidth: Element,
+        clientHeight: Element, offsetWidth: HTMLElement, offsetHeight: HTMLElement,
+    };
+    for (const [name, {prototype}] of Object.entries(sizes)) {
+        const {get} = Object.getOwnPropertyDescriptor(prototype, name);
+        Object.defineProperty(prototype, name, {
+            get() { far(this); return get.call(this); },
+        });
+    }
+    const box = Element.prototype.getBoundingClientRect;
+    Element.prototype.getBoundingClientRect = function () {
+        far(this);
+        return box.call(this);
+    };
+"""
+LAID_OUT = """() => {
+    const sections = [...document.querySelectorAll(".bd-article > section > section")];
+    const shown = (e) => e.querySelector("h2").checkVisibility(
+        {contentVisibilityAuto: true});
+    return sections.map(shown);
+}"""
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@each_kind
+def test_what_is_far_below_is_not_laid_out(
+    site: Path, browser: Browser, name: str, size: dict[str, int]
+) -> None:
+    page = browser.new_context(viewport=size).new_page()
+    page.add_init_script(ASKED)
+    page.goto((site / f"{name}.html").as_uri())
+    page.wait_for_timeout(600)
+    assert page.evaluate("() => [...asked]") == []
+    shown = page.evaluate(LAID_OUT)
+    assert not shown[-1]
+    page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(300)
+    shown = page.evaluate(LAID_OUT)
+    assert shown[-1]
+    page.context.close()
+
+
+def test_typefaces_are_asked_for_before_the_text(site: Path, browser: Browser) -> None:
+    page = browser.new_context().new_page()
+    page.add_init_script("""addEventListener("DOMContentLoaded", () => {
+        window.late = [...document.fonts].filter(f => f.status === "unloaded").length;
+    })""")
+    for name in KINDS:
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.evaluate("() => [late, document.fonts.size > 3]") == [0, True]
+    page.context.close()
 
 
 # ---- Formulas

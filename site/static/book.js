@@ -23,43 +23,32 @@ foldCode();
 window.addEventListener("resize", foldCode);
 
 // What is wider than its place scrolls by itself, and book.css draws a shadow where it
-// goes on, but for what fits. The keyboard must reach a formula that scrolls; the theme
-// sees to that for code and outputs.
+// goes on, but for what fits. The keyboard must reach what scrolls, and each piece of code
+// is a stop of the Tab key, for its copy button. The browser tells of each width once it is
+// known, so that nothing far below has to be laid out for that.
 const WIDE = "pre, .output, div.math, .pst-scrollable-table-container";
-const markWide = () => {
-  const all = [...document.querySelectorAll(`.bd-article :is(${WIDE})`)];
-  const fits = all.map((e) => e.scrollWidth <= e.clientWidth);
-  all.forEach((e, at) => {
+const widths = new ResizeObserver((changed) => {
+  const fits = changed.map(({ target: e }) => e.scrollWidth <= e.clientWidth);
+  changed.forEach(({ target: e }, at) => {
     e.classList.toggle("fits", fits[at]);
-    if (!e.matches("div.math")) return;
-    if (fits[at]) e.removeAttribute("tabindex");
-    else e.tabIndex = 0;
+    if (!fits[at] || e.parentElement.querySelector(":scope > button.copybtn")) e.tabIndex = 0;
+    else e.removeAttribute("tabindex");
   });
-};
-window.addEventListener("load", markWide);
-window.addEventListener("resize", markWide);
-document.addEventListener("toggle", markWide, true); // a fold was opened
+});
 
-// Each piece of code is a stop of the Tab key, and its copy button becomes one while the
-// code has the focus. The theme takes code that does not scroll out of the order, 300 ms
-// after each change of the width.
-const reachCode = () =>
-  setTimeout(() => {
-    for (const button of document.querySelectorAll("button.copybtn"))
-      button.parentElement.querySelector("pre").tabIndex = 0;
-  }, 400);
+// A copy button becomes a stop of the Tab key while its code has the focus.
 window.addEventListener("load", () => {
   for (const button of document.querySelectorAll("button.copybtn")) {
     const code = button.parentElement;
     button.tabIndex = -1;
+    code.querySelector("pre").tabIndex = 0; // also far below, where no width is known
     code.addEventListener("focusin", () => (button.tabIndex = 0));
     code.addEventListener("focusout", (event) => {
       if (!code.contains(event.relatedTarget)) button.tabIndex = -1;
     });
   }
-  reachCode();
+  for (const e of document.querySelectorAll(`.bd-article :is(${WIDE})`)) widths.observe(e);
 });
-window.addEventListener("resize", reachCode);
 
 // The Contents say which section one reads: the last one whose heading has passed the
 // upper third of the window, or the one that was jumped to, while it is in sight.
@@ -69,11 +58,17 @@ const followReader = () => {
   const sections = links.map((link) => [link, target(link)]).filter(([, e]) => e);
   if (!sections.length) return;
   let jumped = null; // to a section too near to the end to come to the top
+  // Sections in the one that is read are asked, and no others: what is far from the window
+  // has no layout.
+  const passed = (inside) =>
+    sections
+      .filter(([, e]) => e.parentElement.closest("section[id]") === inside)
+      .filter(([, e]) => e.getBoundingClientRect().top < innerHeight / 3)
+      .at(-1);
   const mark = () => {
-    const seen = sections.filter(
-      ([, e]) => e.getBoundingClientRect().top < innerHeight / 3,
-    );
-    const here = jumped ?? seen.at(-1)?.[0];
+    let [here, section] = [null, document.querySelector(".bd-article > section")];
+    for (let next; (next = passed(section)); ) [here, section] = next;
+    here = jumped ?? here;
     for (const [link] of sections) {
       if (link !== here) link.removeAttribute("aria-current");
       else if (!link.hasAttribute("aria-current")) {
@@ -208,6 +203,37 @@ const listenToKeys = () => {
   });
 };
 
+// All that a page has of Bootstrap, whose script is left out: tips, a menu, a way back.
+const replaceBootstrap = () => {
+  for (const e of document.querySelectorAll("[data-bs-title]")) e.title = e.dataset.bsTitle;
+  for (const button of document.querySelectorAll("[data-bs-toggle='dropdown']")) {
+    const area = button.parentElement;
+    const open = (is) => {
+      button.classList.toggle("show", is);
+      button.setAttribute("aria-expanded", is);
+    };
+    button.addEventListener("click", () => open(!button.classList.contains("show")));
+    area.addEventListener("focusout", ({ relatedTarget }) => area.contains(relatedTarget) || open(false));
+    area.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape") return;
+      open(false);
+      button.focus();
+    });
+    document.addEventListener("click", ({ target }) => area.contains(target) || open(false));
+  }
+  const back = document.getElementById("pst-back-to-top");
+  let before = scrollY;
+  back.addEventListener("click", () => scrollTo(0, 0));
+  addEventListener(
+    "scroll",
+    () => {
+      back.style.display = scrollY && scrollY < before ? "block" : "none";
+      before = scrollY;
+    },
+    { passive: true },
+  );
+};
+
 // A story has few fields for answers: what judges them comes when the first one is near.
 const judgeWhenNear = () => {
   const cell = document.querySelector("div.answer + *"); // the field itself is hidden
@@ -227,6 +253,7 @@ const judgeWhenNear = () => {
 
 document.addEventListener("DOMContentLoaded", () => {
   judgeWhenNear();
+  replaceBootstrap();
   showProgress();
   listenToKeys();
 });
