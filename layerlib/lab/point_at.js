@@ -114,24 +114,29 @@
       }
       return part;
     };
-    const show = () => {
-      const variant = data.v[which], made = variant.t?.[chosen] || [], k = inputs + which;
-      const result = cells[k][chosen].textContent;
-      const best = (term) => variant.how !== "sum" && total([term], "sum") === total(made, variant.how);
-      unmark();
-      const sentence = variant.s ? [[variant.s[chosen]]]
-        : [[`${place(k, chosen)} = `], ...told(made, variant.how, result, best)];
-      equation.replaceChildren(...sentence.map(span));
-      if (variant.s) shade(variant.w[chosen]);
-      else mark(made, best);
-      const beyond = variant.z?.[chosen] || [];
-      beyond.forEach((n) => cells[0][n].classList.add("q"));
+    const best = (variant, made) => (term) =>
+      variant.how !== "sum" && total([term], "sum") === total(made, variant.how);
+    // What is said of a cell of the output.
+    const sentence = (n) => {
+      const variant = data.v[which], made = variant.t?.[n] || [], k = inputs + which;
+      const parts = variant.s ? [[variant.s[n]]]
+        : [[`${place(k, n)} = `], ...told(made, variant.how, cells[k][n].textContent, best(variant, made))];
+      const said = parts.map(span), beyond = variant.z?.[n] || [];
       if (beyond.length) {
         const note = document.createElement("small");
         note.textContent = ` (and ${beyond.length} of padding)`;
-        equation.append(note);
+        said.push(note);
       }
-      cells[k].forEach((cell, n) => cell.setAttribute("aria-selected", n === chosen));
+      return said;
+    };
+    const show = () => {
+      const variant = data.v[which], made = variant.t?.[chosen] || [];
+      unmark();
+      equation.replaceChildren(...sentence(chosen));
+      if (variant.s) shade(variant.w[chosen]);
+      else mark(made, best(variant, made));
+      (variant.z?.[chosen] || []).forEach((n) => cells[0][n].classList.add("q"));
+      cells[inputs + which].forEach((cell, n) => cell.setAttribute("aria-selected", n === chosen));
     };
     const follow = () => {
       data.v.forEach((variant, v) => {
@@ -142,21 +147,24 @@
       show();
     };
 
-    // The longest sentence has its place at each width, so that nothing below moves.
+    // The longest sentence has its place at each width, so that nothing below moves: all are
+    // laid out once, where nobody sees them.
     let width = 0;
     const settle = () => {
       if (figure.offsetWidth === width) return;
       width = figure.offsetWidth;
-      equation.style.minHeight = "";
-      const now = chosen;
-      let tall = 0;
-      cells[inputs + which].forEach((_, n) => {
-        chosen = n;
-        show();
-        tall = Math.max(tall, equation.offsetHeight);
-      });
+      const unseen = document.createElement("div");
+      unseen.style.cssText = `position:absolute;visibility:hidden;width:${equation.parentElement.clientWidth}px`;
+      unseen.append(...cells[inputs + which].map((_, n) => {
+        const copy = equation.cloneNode();
+        copy.style.minHeight = "";
+        copy.replaceChildren(...sentence(n));
+        return copy;
+      }));
+      equation.after(unseen);
+      const tall = Math.max(0, ...[...unseen.children].map((copy) => copy.offsetHeight));
+      unseen.remove();
       equation.style.minHeight = `${tall}px`;
-      chosen = now;
       show();
     };
     const point = (n) => {
