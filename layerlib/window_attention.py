@@ -76,12 +76,8 @@ def strangers(
     The last `shift` places of an axis hold what has come round its edge. Two tokens of
     one window belong apart, if along some axis one of them has and the other has not.
 
-    >>> strangers((4,), (2,), (1,)).int()  # the tokens 1 2, then 3 0
-    tensor([[[0, 0],
-             [0, 0]],
-    <BLANKLINE>
-            [[0, 1],
-             [1, 0]]], dtype=torch.int32)
+    >>> strangers((4,), (2,), (1,)).int().tolist()  # the tokens 1 2, then 3 0
+    [[[0, 0], [0, 0]], [[0, 1], [1, 0]]]
     """
     places = [torch.arange(n, device=device) for n in grid]
     edges = [at >= len(at) - k for at, k in zip(places, shift, strict=True)]
