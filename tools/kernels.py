@@ -31,6 +31,7 @@ LOADED = (
     "matplotlib.figure",
     "sklearn.datasets",
     "tokenizers",
+    "torch._dynamo",
 )
 
 
