@@ -15,9 +15,11 @@ ONE_THREAD = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist=worksteal
 # As in tools/notebooks.py: the same order in sets, and nobody's own IPython profile.
 KERNEL = PYTHONHASHSEED=0 IPYTHONDIR="$(CURDIR)/.venv/ipython"
+# Without our settings pytest needs no torch, which it would load in each worker.
 NBVAL = $(KERNEL) $(ONE_THREAD) $(BIN)/python tools/kernels.py $(BIN)/python -m pytest \
-	-n 2 --dist=loadscope -p no:cacheprovider --nbval --nbval-kernel-name=forked \
-	--nbval-cell-timeout=60 --nbval-kernel-startup-timeout=60
+	-n 2 --dist=loadscope -c /dev/null --rootdir . --noconftest -p no:cacheprovider \
+	--nbval --nbval-kernel-name=forked --nbval-cell-timeout=60 \
+	--nbval-kernel-startup-timeout=60
 
 # Which notebooks are trusted is kept in the environment, not in the reader's own files.
 NOTARY = --NotebookNotary.db_file="$(CURDIR)/.venv/signatures.db" \

@@ -102,10 +102,6 @@ def serve(server: socket.socket, command: subprocess.Popen[bytes]) -> None:
 
 def main(command: Sequence[str]) -> int:
     """Runs a command with the kernel `forked` on offer; returns its exit status."""
-    # As a kernel sets it before it imports anything.
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    for module in LOADED:
-        importlib.import_module(module)
     with (
         tempfile.TemporaryDirectory() as folder,
         socket.socket(socket.AF_UNIX) as server,
@@ -132,6 +128,10 @@ def main(command: Sequence[str]) -> int:
         paths = [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
         variables = {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths)}
         with subprocess.Popen(command, env=variables) as running:
+            # As a kernel sets it before it imports anything.
+            os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+            for module in LOADED:  # meanwhile the command starts, too
+                importlib.import_module(module)
             serve(server, running)
         return running.returncode
 

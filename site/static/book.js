@@ -222,6 +222,7 @@ const replaceBootstrap = () => {
     document.addEventListener("click", ({ target }) => area.contains(target) || open(false));
   }
   const back = document.getElementById("pst-back-to-top");
+  if (!back) return;
   let before = scrollY;
   back.addEventListener("click", () => scrollTo(0, 0));
   addEventListener(
