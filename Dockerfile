@@ -3,7 +3,7 @@
 FROM python:3.13-slim
 
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends bubblewrap chromium git make \
+    && apt-get install -y --no-install-recommends bubblewrap chromium-headless-shell git make \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home reader
 USER reader
