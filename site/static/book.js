@@ -223,13 +223,16 @@ const replaceBootstrap = () => {
   }
   const back = document.getElementById("pst-back-to-top");
   if (!back) return;
-  let before = scrollY;
+  const page = document.documentElement;
+  let [before, height] = [scrollY, page.scrollHeight];
   back.addEventListener("click", () => scrollTo(0, 0));
   addEventListener(
     "scroll",
     () => {
-      back.style.display = scrollY && scrollY < before ? "block" : "none";
-      before = scrollY;
+      // Who comes near a section gives it its layout, which moves the page as well.
+      if (scrollY && scrollY < before) back.style.display = "block";
+      else if (!scrollY || page.scrollHeight === height) back.style.display = "none";
+      [before, height] = [scrollY, page.scrollHeight];
     },
     { passive: true },
   );
