@@ -1,15 +1,14 @@
 """What tests of pictures and of the website share: a real browser."""
 
 import os
-import shutil
 import site
 import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tools.pdf import BROWSERS, FLAGS
+from tools.pdf import PaperError, chromium, started
 
 
 def pytest_collection_finish() -> None:
@@ -23,13 +22,12 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window; where there is none, its tests are skipped."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
+    try:
+        chromium()
+    except PaperError:
         missing = "no Chromium found: nothing is looked at in a browser"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with started() as browser:
         yield browser
-        browser.close()

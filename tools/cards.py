@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from pdf import FLAGS, SITE, PaperError, chromium
+from pdf import SITE, PaperError, started
 
 SIZE: ViewportSize = {"width": 1200, "height": 630}  # as Open Graph asks
 COLORS = 64  # of the PNG
@@ -110,10 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     site = parser.parse_args(arguments).site.resolve()
     try:
         pages = asking(site)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        with started() as browser:
             drawn = lead(browser, site, pages)
-            browser.close()
     except PaperError as error:
         print(error, file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -38,10 +39,9 @@ from pypdf.generic import (
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
-# The first is Chromium without the code of its window: a page takes a quarter of the time.
-BROWSERS = (
-    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome",
-)  # fmt: skip
+# The first has no window that would be kept: a page takes a quarter of the time.
+SHELL = "chromium-headless-shell"
+BROWSERS = (SHELL, "chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -341,6 +341,20 @@ def chromium() -> str:
     return found
 
 
+@contextmanager
+def started() -> Iterator[Browser]:
+    """The browser, while it is needed.
+
+    Raises:
+        PaperError: There is none.
+    """
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
 def chosen(site: Path, names: Sequence[str]) -> list[Sheet]:
     """The sheets of the book, or those that are named.
 
@@ -366,10 +380,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sheets = chosen(options.site.resolve(), options.pages)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        with started() as browser:
             book = bind(browser, options.site.resolve(), sheets)
-            browser.close()
         book.write(options.output)
     except PaperError as error:
         print(error, file=sys.stderr)
