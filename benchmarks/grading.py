@@ -109,9 +109,14 @@ def graded(
     return time.perf_counter() - begun, memory.most
 
 
+def done(out: Path) -> int:
+    """How many notebooks are graded."""
+    return len([*out.glob("marks/*/*.json")])
+
+
 def wait_for_marks(out: Path, count: int) -> None:
     """Returns when so many notebooks are graded."""
-    while len([*out.glob("marks/*/*.json")]) < count:
+    while done(out) < count:
         time.sleep(0.02)
 
 
@@ -119,17 +124,19 @@ def killed(folder: Path, out: Path, kills: int, whole: Results) -> bool:
     """Kills run after run, until one ends; whether the results are the same."""
     dice = random.Random(1)  # noqa: S311
     for _ in range(kills):
+        if done(out) == len(whole):
+            break  # nothing is left that a kill could interrupt
         running = start(folder, out, 2)
-        wait_for_marks(out, len(results(out)) + 1)
+        wait_for_marks(out, done(out) + 1)
         time.sleep(dice.random())
         below = psutil.Process(running.pid).children(recursive=True)
         running.send_signal(signal.SIGKILL)
         running.wait()
         psutil.wait_procs(below, timeout=60)
-    done = len([*out.glob("marks/*/*.json")])
+    at = done(out)
     graded(folder, out, 2, lambda _: None)
     same = results(out) == whole
-    print(f"{kills} kills, the last at {done} of {len(whole)}: same results: {same}")
+    print(f"{kills} kills, the last at {at} of {len(whole)}: same results: {same}")
     return same
 
 
@@ -153,26 +160,27 @@ def one_lost(folder: Path, out: Path, whole: Results) -> bool:
 def beside_nbgrader(python: str, folder: Path, rate: float) -> None:
     """The same 30 notebooks by `nbgrader autograde`."""
     course, handed_in = folder / "course", folder / "thirty"
+
+    def run(*command: str | Path) -> None:
+        subprocess.run(command, cwd=course, check=True, capture_output=True)
+
     write_class(handed_in, BESIDE, [CHAPTER])
-    release = ["-m", "classroom", "release", course, CHAPTER, "--nbgrader"]
-    nbgrader = [python, "-m", "nbgrader"]
-    quiet = {"cwd": course, "check": True, "capture_output": True}
     course.mkdir()
-    subprocess.run([sys.executable, *release], **{**quiet, "cwd": ROOT})  # noqa: PLW1510
-    subprocess.run([*nbgrader, "generate_assignment", CHAPTER], **quiet)  # noqa: PLW1510
-    graded_here = json.loads(
-        next(course.glob(f"release/**/{CHAPTER}.ipynb")).read_text()
-    )
+    run(sys.executable, "-m", "classroom", "release", course, CHAPTER, "--nbgrader")
+    run(python, "-m", "nbgrader", "generate_assignment", CHAPTER)
+    empty = next(course.glob(f"release/**/{CHAPTER}.ipynb")).read_text(encoding="utf-8")
     for student in handed_in.iterdir():
         path = next(student.rglob("*.ipynb"))
-        mine = {c["id"]: c["source"] for c in json.loads(path.read_text())["cells"]}
-        for cell in graded_here["cells"]:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        mine = {cell["id"]: cell["source"] for cell in cells}
+        notebook = json.loads(empty)
+        for cell in notebook["cells"]:
             cell["source"] = mine.get(cell["id"], cell["source"])
         target = course / "submitted" / student.name / CHAPTER / f"{CHAPTER}.ipynb"
         target.parent.mkdir(parents=True)
-        target.write_text(json.dumps(graded_here), encoding="utf-8")
+        target.write_text(json.dumps(notebook), encoding="utf-8")
     begun = time.perf_counter()
-    subprocess.run([*nbgrader, "autograde", CHAPTER], **quiet)  # noqa: PLW1510
+    run(python, "-m", "nbgrader", "autograde", CHAPTER)
     theirs = 60 * BESIDE / (time.perf_counter() - begun)
     seconds, _ = graded(handed_in, folder / "thirty-out", 2, lambda _: None)
     print(f"nbgrader autograde, {BESIDE} notebooks: {theirs:.1f} a minute")
