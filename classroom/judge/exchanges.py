@@ -358,8 +358,10 @@ def _laid(reading: Reading, step: Step) -> Iterator[Exchange]:
         if len(long) != 1 or other.dim() < 2 or other.dim() < x.dim():
             continue
         letters = named(tuple(step.made.shape), (), reading.run.sizes)
-        for place in range(-other.dim(), 0) if letters else ():
-            if place != long[0] and letters and all(letters):
+        if not letters or not all(letters):
+            continue
+        for place in range(-other.dim(), 0):
+            if place != long[0]:
 
                 def instead(s: Step, _: Run, at: int = at, place: int = place) -> Any:
                     return s.again(at, s.args[at].reshape(-1, *[1] * (-1 - place)))
